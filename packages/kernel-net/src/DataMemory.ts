@@ -1,0 +1,93 @@
+/**
+ * Where payload lives, in two books: the bytes in the world's page store, the page frames in the host's memory.
+ */
+import type { Memory } from "@darkfiber/memory/Memory"
+import { pageBytes } from "@darkfiber/memory/Page"
+import type { World } from "@darkfiber/sim/World"
+
+/**
+ * Payload pages of one host. A page frame is charged when a page is taken and returned with its last reference.
+ * Differs: Linux takes payload from fragments of larger blocks (sk_page_frag, order 3).
+ */
+export class DataMemory {
+  private readonly world: World
+  private readonly memory: Memory
+  /** Page frame number by page handle. */
+  private frames: Int32Array
+  /** Pages this host holds. */
+  held: number
+
+  constructor(world: World, memory: Memory) {
+    this.world = world
+    this.memory = memory
+    this.frames = new Int32Array(0)
+    this.held = 0
+  }
+
+  /** A page with one reference; -1 without memory. */
+  alloc(cpu: number): number {
+    const frame = this.memory.pages.allocPage(cpu)
+    if (frame < 0) return -1
+    const page = this.world.pages.alloc()
+    if (page >= this.frames.length) {
+      const wider = new Int32Array(Math.max(64, this.frames.length * 2, page + 1))
+      wider.set(this.frames)
+      this.frames = wider
+    }
+    this.frames[page] = frame
+    this.held++
+    return page
+  }
+
+  /** One reference less. */
+  put(page: number, cpu: number): void {
+    const pages = this.world.pages
+    const last = pages.refs[page] === 1
+    pages.put(page)
+    if (!last) return
+    this.held--
+    this.memory.pages.freePage(this.frames[page]!, cpu)
+  }
+}
+
+/** Pages kept back against going to and fro. */
+const SPARE = 8
+
+/**
+ * Buffers of received frames: pieces of pages (Linux: page_frag_alloc, the pages of a driver's ring). Kept as a sum:
+ * as many pages are taken as the pieces fill.
+ */
+export class PageFrags {
+  private readonly memory: Memory
+  private readonly pages: Array<number>
+  /** Bytes in use. */
+  bytes: number
+
+  constructor(memory: Memory) {
+    this.memory = memory
+    this.pages = []
+    this.bytes = 0
+  }
+
+  take(bytes: number, cpu: number): void {
+    this.bytes += bytes
+    while (this.pages.length * pageBytes < this.bytes) {
+      const frame = this.memory.pages.allocPage(cpu)
+      if (frame < 0) return
+      this.pages.push(frame)
+    }
+  }
+
+  give(bytes: number, cpu: number): void {
+    this.bytes -= bytes
+    if (this.bytes < 0) throw new Error("page fragments given back twice")
+    while ((this.pages.length - SPARE) * pageBytes > this.bytes) this.memory.pages.freePage(this.pages.pop()!, cpu)
+  }
+
+  /** Returns the spare pages. Precondition: nothing is in use. */
+  release(cpu: number): void {
+    for (let frame = this.pages.pop(); frame !== undefined; frame = this.pages.pop()) {
+      this.memory.pages.freePage(frame, cpu)
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Reasons for which this package drops a packet, under the kernel's names (Linux: enum skb_drop_reason,
+ * include/net/dropreason-core.h). Reasons that Linux has not are at the end.
+ */
+import * as DropReason from "@darkfiber/sim/DropReason"
+
+export const NOT_SPECIFIED = DropReason.define("NOT_SPECIFIED")
+export const NO_SOCKET = DropReason.define("NO_SOCKET")
+export const PKT_TOO_SMALL = DropReason.define("PKT_TOO_SMALL")
+export const UDP_CSUM = DropReason.define("UDP_CSUM")
+export const TCP_CSUM = DropReason.define("TCP_CSUM")
+export const ICMP_CSUM = DropReason.define("ICMP_CSUM")
+export const SOCKET_FILTER = DropReason.define("SOCKET_FILTER")
+export const NETFILTER_DROP = DropReason.define("NETFILTER_DROP")
+export const OTHERHOST = DropReason.define("OTHERHOST")
+export const IP_CSUM = DropReason.define("IP_CSUM")
+export const IP_INHDR = DropReason.define("IP_INHDR")
+export const IP_RPFILTER = DropReason.define("IP_RPFILTER")
+export const IP_LOCAL_SOURCE = DropReason.define("IP_LOCAL_SOURCE")
+export const IP_INVALID_SOURCE = DropReason.define("IP_INVALID_SOURCE")
+export const IP_INVALID_DEST = DropReason.define("IP_INVALID_DEST")
+export const IP_LOCALNET = DropReason.define("IP_LOCALNET")
+export const IP_INADDRERRORS = DropReason.define("IP_INADDRERRORS")
+export const IP_INNOROUTES = DropReason.define("IP_INNOROUTES")
+export const IP_OUTNOROUTES = DropReason.define("IP_OUTNOROUTES")
+export const IP_NOPROTO = DropReason.define("IP_NOPROTO")
+export const PKT_TOO_BIG = DropReason.define("PKT_TOO_BIG")
+export const SOCKET_RCVBUFF = DropReason.define("SOCKET_RCVBUFF")
+export const PROTO_MEM = DropReason.define("PROTO_MEM")
+export const NEIGH_CREATEFAIL = DropReason.define("NEIGH_CREATEFAIL")
+export const NEIGH_FAILED = DropReason.define("NEIGH_FAILED")
+export const NEIGH_QUEUEFULL = DropReason.define("NEIGH_QUEUEFULL")
+export const NEIGH_DEAD = DropReason.define("NEIGH_DEAD")
+export const QDISC_DROP = DropReason.define("QDISC_DROP")
+export const CPU_BACKLOG = DropReason.define("CPU_BACKLOG")
+export const UNHANDLED_PROTO = DropReason.define("UNHANDLED_PROTO")
+export const SKB_CSUM = DropReason.define("SKB_CSUM")
+export const SKB_GSO_SEG = DropReason.define("SKB_GSO_SEG")
+export const DEV_HDR = DropReason.define("DEV_HDR")
+export const DEV_READY = DropReason.define("DEV_READY")
+export const NOMEM = DropReason.define("NOMEM")
+export const HDR_TRUNC = DropReason.define("HDR_TRUNC")
+export const IP_TTL_EXCEEDED = DropReason.define("IP_TTL_EXCEEDED")
+export const FRAG_REASM_TIMEOUT = DropReason.define("FRAG_REASM_TIMEOUT")
+export const FRAG_TOO_FAR = DropReason.define("FRAG_TOO_FAR")
+export const DUP_FRAG = DropReason.define("DUP_FRAG")
+export const INVALID_PROTO = DropReason.define("INVALID_PROTO")
+export const ARP_INVALID = DropReason.define("ARP_INVALID")
+export const RECURSION_LIMIT = DropReason.define("RECURSION_LIMIT")
+export const NETNS_GONE = DropReason.define("NETNS_GONE")
+/** An overlapping fragment ends its datagram (RFC 5722 §4; Linux: inet_frag_queue_insert, IPFRAG_OVERLAP). */
+export const FRAG_OVERLAP = DropReason.define("FRAG_OVERLAP")
+/** The memory for datagrams in reassembly is used up. */
+export const FRAG_MEMORY = DropReason.define("FRAG_MEMORY")
+/** IPv6 is not modelled yet. */
+export const IPV6_NOT_MODELLED = DropReason.define("IPV6_NOT_MODELLED")
+/** A device was taken down with the packet in its queue. */
+export const DEVICE_DOWN = DropReason.define("DEVICE_DOWN")

@@ -1,0 +1,258 @@
+/**
+ * TCP sockets for the system calls (Linux: inet_stream_ops over tcp_prot; net/ipv4/af_inet.c, tcp.c).
+ *
+ * A send owns the socket from its first step until it sleeps or ends; each step queues at most one super-segment.
+ */
+import type { Core } from "@darkfiber/hardware/cpu/Core"
+import * as Errno from "@darkfiber/kernel-net/Errno"
+import type { Netns } from "@darkfiber/kernel-net/Netns"
+import * as Close from "@darkfiber/tcp/Close"
+import * as Handshake from "@darkfiber/tcp/Handshake"
+import * as Listen from "@darkfiber/tcp/Listen"
+import * as State from "@darkfiber/tcp/State"
+import * as Stream from "@darkfiber/tcp/Stream"
+import type { TcpSock } from "@darkfiber/tcp/TcpSock"
+import { timeoutOf } from "./Datagram.ts"
+import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "./Poll.ts"
+import {
+  AF_INET,
+  AF_UNSPEC,
+  MSG_OOB,
+  MSG_PEEK,
+  MSG_WAITALL,
+  SOCK_STREAM,
+  Socket,
+  type SocketOps,
+  SS_CONNECTED,
+  SS_CONNECTING,
+  SS_UNCONNECTED
+} from "./Socket.ts"
+import type { SocketFamily } from "./SocketLayer.ts"
+import type { OptionValue } from "./SocketOptions.ts"
+import { lockSock, releaseSock, spin } from "./SockLock.ts"
+import { CALL_BLOCK, CALL_DONE, CALL_MORE, done } from "./SystemCall.ts"
+import type { Task } from "./Task.ts"
+import type { TcpGlue } from "./TcpGlue.ts"
+import { IPPROTO_TCP, type TcpKernelSock } from "./TcpKernelSock.ts"
+import { getTcpOption, setTcpOption, syncToTcp } from "./TcpSocketOptions.ts"
+
+/** Most bytes one step copies: 6.5 us. */
+const STEP_BYTES = 65_536
+
+const IN_SYN = State.bit(State.SYN_SENT) | State.bit(State.SYN_RECV)
+const isConnecting = (sock: TcpSock): boolean => (State.bit(sock.state) & IN_SYN) !== 0
+
+const tcpOf = (socket: Socket): TcpSock => (socket.sk as TcpKernelSock).tcp
+
+class TcpOps implements SocketOps {
+  readonly name = "inet_stream_ops"
+  readonly protocolName = "tcp_prot"
+  private readonly glue: TcpGlue
+
+  constructor(glue: TcpGlue) {
+    this.glue = glue
+  }
+
+  bind(core: Core, socket: Socket, address: number, port: number): number {
+    const sock = this.enter(core, socket)
+    const status = Handshake.bind(sock, address, port)
+    return this.leave(core, socket, status)
+  }
+
+  listen(core: Core, socket: Socket, backlog: number): number {
+    const sock = this.enter(core, socket)
+    if (socket.state !== SS_UNCONNECTED) return -Errno.EINVAL
+    return this.leave(core, socket, Listen.listen(sock, backlog))
+  }
+
+  connect(core: Core, task: Task, socket: Socket): number {
+    const sock = this.enter(core, socket)
+    if (task.phase === 0) {
+      const status = this.beginConnect(core, task, socket, sock)
+      if (status !== -Errno.EINPROGRESS) return done(task, status)
+      task.phase = 1
+      if (task.file?.nonblock === true && isConnecting(sock)) return done(task, -Errno.EINPROGRESS)
+    }
+    if (isConnecting(sock)) {
+      const verdict = task.waitOn(core, socket.wait, false, socket.sendTimeout)
+      if (verdict === CALL_DONE && task.result === -Errno.EAGAIN) task.result = -Errno.EINPROGRESS
+      return verdict
+    }
+    return done(task, this.endConnect(socket, sock))
+  }
+
+  accept(core: Core, task: Task, socket: Socket): number {
+    const sock = this.enter(core, socket)
+    if (sock.state !== State.LISTEN) return done(task, -Errno.EINVAL)
+    const child = Listen.accept(sock)
+    this.leave(core, socket, 0)
+    if (child === null) return task.waitOn(core, socket.wait, true, timeoutOf(task, socket, 0, true))
+    const sk = child.owner as TcpKernelSock
+    sk.refresh()
+    const made = new Socket(socket.family, SOCK_STREAM, IPPROTO_TCP, socket.net, this, sk)
+    made.state = SS_CONNECTED
+    task.value = made
+    return done(task, 0)
+  }
+
+  send(core: Core, task: Task, socket: Socket): number {
+    const flags = task.r3
+    if (task.phase === 0) {
+      if ((flags & MSG_OOB) !== 0) return done(task, -Errno.EOPNOTSUPP)
+      if (!lockSock(core, task, socket)) return CALL_BLOCK
+      task.phase = 1
+    }
+    const sock = this.owned(core, socket)
+    const left = task.r2 - task.moved
+    const length = left < STEP_BYTES ? left : STEP_BYTES
+    const sent = Stream.sendStep(sock, task.argument as Uint8Array, task.r1 + task.moved, length, flags)
+    if (sent > 0) task.moved += sent
+    if (sent > 0 && task.moved < task.r2) return CALL_MORE
+    Stream.sendDone(sock, flags)
+    releaseSock(core, socket)
+    task.phase = 0
+    if (sent !== -Errno.EAGAIN) return this.finish(task, sent < 0 ? sent : 0)
+    // What waited in the backlog may have made room, or ended the connection.
+    if ((Stream.poll(sock) & (POLLOUT | POLLERR)) !== 0) return CALL_MORE
+    const verdict = task.waitOn(core, socket.wait, false, timeoutOf(task, socket, flags, false))
+    return verdict === CALL_DONE ? this.finish(task, task.result) : verdict
+  }
+
+  receive(core: Core, task: Task, socket: Socket): number {
+    const flags = task.r3
+    if ((flags & MSG_OOB) !== 0) return done(task, -Errno.EINVAL)
+    if (task.phase === 0) {
+      if (!lockSock(core, task, socket)) return CALL_BLOCK
+      task.phase = 1
+    }
+    const sock = this.owned(core, socket)
+    const left = task.r2 - task.moved
+    const length = left < STEP_BYTES ? left : STEP_BYTES
+    const into = task.argument as Uint8Array
+    const read = Stream.recvStep(sock, into, task.r1 + task.moved, length, flags)
+    const peek = (flags & MSG_PEEK) !== 0
+    if (read > 0) task.moved += read
+    if (read > 0 && !peek && task.moved < task.r2 && Stream.inputBytes(sock) > 0) return CALL_MORE
+    if (task.moved > 0 && !peek) Stream.recvDone(sock, task.moved)
+    releaseSock(core, socket)
+    task.phase = 0
+    const target = (flags & MSG_WAITALL) !== 0 ? task.r2 : Math.min(sock.options.rcvLowat, task.r2)
+    if (peek || task.moved >= target || (read <= 0 && read !== -Errno.EAGAIN)) {
+      return this.finish(task, read < 0 ? read : 0)
+    }
+    if ((Stream.poll(sock) & (POLLIN | POLLERR | POLLHUP)) !== 0) return CALL_MORE
+    const verdict = task.waitOn(core, socket.wait, false, timeoutOf(task, socket, flags, true))
+    return verdict === CALL_DONE ? this.finish(task, task.result) : verdict
+  }
+
+  shutdown(core: Core, task: Task, socket: Socket, how: number): number {
+    const sock = this.enter(core, socket)
+    return done(task, this.leave(core, socket, Close.shutdown(sock, how)))
+  }
+
+  poll(core: Core, socket: Socket): number {
+    this.glue.core = core
+    return Stream.poll(tcpOf(socket))
+  }
+
+  release(core: Core, _task: Task | null, socket: Socket): void {
+    const sock = this.enter(core, socket)
+    socket.sk.waiters = null
+    Close.close(sock, socket.linger === 0)
+    socket.sk.releasedAt = core.time
+  }
+
+  setOption(core: Core, socket: Socket, level: number, name: number, value: OptionValue): number {
+    return setTcpOption(this.enter(core, socket), socket, level, name, value)
+  }
+
+  getOption(core: Core, socket: Socket, level: number, name: number): OptionValue | null {
+    return getTcpOption(this.enter(core, socket), level, name)
+  }
+
+  refresh(socket: Socket): void {
+    ;(socket.sk as TcpKernelSock).refresh()
+  }
+
+  takeError(socket: Socket): number {
+    const sock = tcpOf(socket)
+    const error = sock.error
+    sock.error = 0
+    return -error
+  }
+
+  private beginConnect(core: Core, task: Task, socket: Socket, sock: TcpSock): number {
+    if (task.r1 === AF_UNSPEC) return this.disconnect(core, socket, sock)
+    if (task.r1 !== AF_INET) return -Errno.EAFNOSUPPORT
+    if (socket.state === SS_CONNECTED) return -Errno.EISCONN
+    if (socket.state === SS_CONNECTING) {
+      if (isConnecting(sock) && task.file?.nonblock === true) return -Errno.EALREADY
+      return -Errno.EINPROGRESS
+    }
+    const status = Handshake.connect(sock, task.r4 | 0, task.r5)
+    if (status === -Errno.EINPROGRESS) socket.state = SS_CONNECTING
+    return this.leave(core, socket, status)
+  }
+
+  /** The handshake is over, one way or the other (Linux: the end of __inet_stream_connect). */
+  private endConnect(socket: Socket, sock: TcpSock): number {
+    if (sock.state === State.CLOSE) {
+      const error = sock.error
+      sock.error = 0
+      socket.state = SS_UNCONNECTED
+      return error !== 0 ? -error : -Errno.ECONNABORTED
+    }
+    socket.state = SS_CONNECTED
+    this.refresh(socket)
+    return 0
+  }
+
+  /** connect() with AF_UNSPEC: the connection is given up with a RST. */
+  private disconnect(core: Core, socket: Socket, sock: TcpSock): number {
+    if (sock.state !== State.CLOSE) {
+      if (sock.state === State.LISTEN) return -Errno.EINVAL
+      Close.shutdown(sock, 2)
+    }
+    socket.state = SS_UNCONNECTED
+    return this.leave(core, socket, 0)
+  }
+
+  private finish(task: Task, status: number): number {
+    return done(task, task.moved > 0 ? task.moved : status)
+  }
+
+  /** For a step that owns the socket already. */
+  private owned(core: Core, socket: Socket): TcpSock {
+    this.glue.core = core
+    return tcpOf(socket)
+  }
+
+  /** For a call of one step: waits for the socket's spin lock. */
+  private enter(core: Core, socket: Socket): TcpSock {
+    spin(core, socket.sk)
+    this.glue.core = core
+    const sock = tcpOf(socket)
+    syncToTcp(socket, sock)
+    return sock
+  }
+
+  private leave(core: Core, socket: Socket, status: number): number {
+    socket.sk.releasedAt = core.time
+    return status
+  }
+}
+
+export const tcpFamily = (glue: TcpGlue): SocketFamily => ({
+  type: SOCK_STREAM,
+  protocol: IPPROTO_TCP,
+  ops: new TcpOps(glue),
+  create(core: Core, net: Netns) {
+    glue.core = core
+    const sock = glue.stack.create(glue.netOf(net))
+    if (sock === null) return -Errno.ENOMEM
+    const sk = glue.newSock(net, sock)
+    sk.rcvbuf = sock.rcvbuf
+    sk.sndbuf = sock.sndbuf
+    return sk
+  }
+})

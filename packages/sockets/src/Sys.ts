@@ -1,0 +1,339 @@
+/**
+ * System calls as Effects, for the fibers of a process. A failure is a tagged error named after its errno; the EAGAIN of
+ * a call that must not block is no failure but the value `AGAIN`.
+ *
+ * Each call runs in the calling thread's turn on its core, costs simulated CPU time, and suspends the fiber only if it
+ * blocks or if something else comes first. A call may be interrupted by Effect (a timeout, a race): it then ends as a
+ * call does that a signal interrupts.
+ */
+import * as Ipv4Address from "@darkfiber/wire/Ipv4Address"
+import { Effect, Result } from "effect"
+import type { EpollEvent } from "./Epoll.ts"
+import * as FileCalls from "./FileCalls.ts"
+import type { PollFd } from "./PollCalls.ts"
+import * as PollCalls from "./PollCalls.ts"
+import { AGAIN, numberResult, valueResult, voidResult } from "./Results.ts"
+import type { SocketAddress } from "./SocketCalls.ts"
+import * as SocketCalls from "./SocketCalls.ts"
+import type { OptionValue } from "./SocketOptions.ts"
+import { AF_INET } from "./Socket.ts"
+import { type Errno, make } from "./SystemError.ts"
+import type { Task } from "./Task.ts"
+import { type Decode, systemCall } from "./Thread.ts"
+
+export { AGAIN }
+export {
+  clockGettime,
+  compute,
+  getpid,
+  kill,
+  nanosleep,
+  schedSetaffinity,
+  schedYield,
+  self,
+  setns,
+  setrlimitNofile,
+  spawn,
+  spawnThread
+} from "./SysTask.ts"
+
+/** An address to connect or send to: text or int32, and a port. */
+export interface Endpoint {
+  readonly address: string | number
+  readonly port: number
+}
+
+/** In place of a port: the text is no address. */
+const NO_ADDRESS = -2
+
+const setEndpoint = (task: Task, to: Endpoint | null): void => {
+  task.r4 = 0
+  task.r5 = -1
+  if (to === null) return
+  task.r5 = to.port
+  if (typeof to.address === "number") {
+    task.r4 = to.address | 0
+    return
+  }
+  const parsed = Ipv4Address.parse(to.address)
+  if (Result.isSuccess(parsed)) task.r4 = parsed.success
+  else task.r5 = NO_ADDRESS
+}
+
+const setBuffer = (task: Task, fd: number, buffer: Uint8Array, flags: number, to: Endpoint | null): void => {
+  task.r0 = fd
+  task.argument = buffer
+  task.r1 = 0
+  task.r2 = buffer.length
+  task.r3 = flags
+  setEndpoint(task, to)
+}
+
+const decodeSocket = numberResult("socket")
+/** A new socket; `type` may carry SOCK_NONBLOCK. EAFNOSUPPORT, EPROTONOSUPPORT, EMFILE, ENFILE, ENOMEM. */
+export const socket = (type: number, protocol = 0, family = AF_INET): Effect.Effect<number, Errno> =>
+  systemCall(
+    SocketCalls.SOCKET,
+    (task) => {
+      task.r1 = family
+      task.r2 = type
+      task.r3 = protocol
+    },
+    decodeSocket
+  )
+
+const decodeBind = voidResult("bind")
+/** EADDRINUSE, EADDRNOTAVAIL, EACCES, EINVAL. */
+export const bind = (fd: number, local: Endpoint): Effect.Effect<void, Errno> =>
+  systemCall(
+    SocketCalls.BIND,
+    (task) => {
+      task.r0 = fd
+      task.r1 = AF_INET
+      setEndpoint(task, local)
+    },
+    decodeBind
+  )
+
+const decodeListen = voidResult("listen")
+/** EOPNOTSUPP, EADDRINUSE. */
+export const listen = (fd: number, backlog: number): Effect.Effect<void, Errno> =>
+  systemCall(
+    SocketCalls.LISTEN,
+    (task) => {
+      task.r0 = fd
+      task.r1 = backlog
+    },
+    decodeListen
+  )
+
+const decodeAccept = numberResult("accept4")
+/** The descriptor of the oldest finished connection, or AGAIN. EMFILE and ENFILE leave it in the queue. */
+export const accept = (fd: number, flags = 0): Effect.Effect<number, Errno> =>
+  systemCall(
+    SocketCalls.ACCEPT,
+    (task) => {
+      task.r0 = fd
+      task.r1 = flags
+    },
+    decodeAccept
+  )
+
+const decodeConnect = voidResult("connect")
+/** ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL; EINPROGRESS when it must not block. */
+export const connect = (fd: number, peer: Endpoint, family = AF_INET): Effect.Effect<void, Errno> =>
+  systemCall(
+    SocketCalls.CONNECT,
+    (task) => {
+      task.r0 = fd
+      task.r1 = family
+      setEndpoint(task, peer)
+    },
+    decodeConnect
+  )
+
+const decodeSend = numberResult("sendto")
+/** Bytes taken, or AGAIN. EPIPE, ECONNRESET, ENOTCONN, EDESTADDRREQ, EMSGSIZE. No SIGPIPE is sent. */
+export const send = (fd: number, data: Uint8Array, flags = 0): Effect.Effect<number, Errno> =>
+  systemCall(SocketCalls.SENDTO, (task) => setBuffer(task, fd, data, flags, null), decodeSend)
+
+/** As `send`, to an address. */
+export const sendto = (fd: number, data: Uint8Array, to: Endpoint, flags = 0): Effect.Effect<number, Errno> =>
+  systemCall(SocketCalls.SENDTO, (task) => setBuffer(task, fd, data, flags, to), decodeSend)
+
+const decodeWrite = numberResult("write")
+export const write = (fd: number, data: Uint8Array): Effect.Effect<number, Errno> =>
+  systemCall(SocketCalls.WRITE, (task) => setBuffer(task, fd, data, 0, null), decodeWrite)
+
+const decodeRecv = numberResult("recvfrom")
+/** Reads into `buffer`: bytes, 0 at the end of the stream, or AGAIN. ECONNREFUSED, ECONNRESET, ENOTCONN. */
+export const recv = (fd: number, buffer: Uint8Array, flags = 0): Effect.Effect<number, Errno> =>
+  systemCall(SocketCalls.RECVFROM, (task) => setBuffer(task, fd, buffer, flags, null), decodeRecv)
+
+/** Reads at most `max` bytes: a new array, empty at the end of the stream, or AGAIN. */
+export const recvBytes = (fd: number, max: number, flags = 0): Effect.Effect<Uint8Array | typeof AGAIN, Errno> =>
+  Effect.suspend(() => {
+    const buffer = new Uint8Array(max)
+    return Effect.map(recv(fd, buffer, flags), (count) => (count === AGAIN ? AGAIN : buffer.subarray(0, count)))
+  })
+
+/** A received datagram: how many bytes are in the buffer, and who sent it. */
+export interface Received extends SocketAddress {
+  readonly count: number
+}
+
+const decodeRecvfrom: Decode = (task) => {
+  if (task.result < 0) return decodeRecv(task)
+  const from = task.value as SocketAddress | null
+  task.value = null
+  return Effect.succeed({ count: task.result, address: from?.address ?? 0, port: from?.port ?? 0 })
+}
+/** As `recv`, with the sender; AGAIN when it would block. */
+export const recvfrom = (fd: number, buffer: Uint8Array, flags = 0): Effect.Effect<Received | typeof AGAIN, Errno> =>
+  systemCall(SocketCalls.RECVFROM, (task) => setBuffer(task, fd, buffer, flags, null), decodeRecvfrom)
+
+const decodeRead = numberResult("read")
+export const read = (fd: number, buffer: Uint8Array): Effect.Effect<number, Errno> =>
+  systemCall(SocketCalls.READ, (task) => setBuffer(task, fd, buffer, 0, null), decodeRead)
+
+const decodeShutdown = voidResult("shutdown")
+/** SHUT_RD, SHUT_WR or SHUT_RDWR. ENOTCONN. */
+export const shutdown = (fd: number, how: number): Effect.Effect<void, Errno> =>
+  systemCall(
+    SocketCalls.SHUTDOWN,
+    (task) => {
+      task.r0 = fd
+      task.r1 = how
+    },
+    decodeShutdown
+  )
+
+const decodeSockname = valueResult("getsockname")
+export const getsockname = (fd: number): Effect.Effect<SocketAddress, Errno> =>
+  systemCall(SocketCalls.GETSOCKNAME, (task) => void (task.r0 = fd), decodeSockname)
+
+const decodePeername = valueResult("getpeername")
+/** ENOTCONN. */
+export const getpeername = (fd: number): Effect.Effect<SocketAddress, Errno> =>
+  systemCall(SocketCalls.GETPEERNAME, (task) => void (task.r0 = fd), decodePeername)
+
+const decodeSetsockopt = voidResult("setsockopt")
+/** ENOPROTOOPT, EINVAL, EPERM. */
+export const setsockopt = (fd: number, level: number, name: number, value: OptionValue): Effect.Effect<void, Errno> =>
+  systemCall(
+    SocketCalls.SETSOCKOPT,
+    (task) => {
+      task.r0 = fd
+      task.r1 = level
+      task.r2 = name
+      task.argument = value
+    },
+    decodeSetsockopt
+  )
+
+const decodeGetsockopt = valueResult("getsockopt")
+export const getsockopt = (fd: number, level: number, name: number): Effect.Effect<OptionValue, Errno> =>
+  systemCall(
+    SocketCalls.GETSOCKOPT,
+    (task) => {
+      task.r0 = fd
+      task.r1 = level
+      task.r2 = name
+    },
+    decodeGetsockopt
+  )
+
+const decodeClose = voidResult("close")
+/** Closes a descriptor. EBADF. */
+export const close = (fd: number): Effect.Effect<void, Errno> =>
+  systemCall(FileCalls.CLOSE, (task) => void (task.r0 = fd), decodeClose)
+
+const decodeDup = numberResult("dup")
+/** The lowest free descriptor, for the same file. EBADF, EMFILE. */
+export const dup = (fd: number): Effect.Effect<number, Errno> =>
+  systemCall(FileCalls.DUP, (task) => void (task.r0 = fd), decodeDup)
+
+const decodeFcntl = numberResult("fcntl")
+/** F_GETFL, F_SETFL (O_NONBLOCK) or F_DUPFD. EBADF, EINVAL, EMFILE. */
+export const fcntl = (fd: number, command: number, argument = 0): Effect.Effect<number, Errno> =>
+  systemCall(
+    FileCalls.FCNTL,
+    (task) => {
+      task.r0 = fd
+      task.r1 = command
+      task.r2 = argument
+    },
+    decodeFcntl
+  )
+
+/** Sets or clears O_NONBLOCK. */
+export const setNonblock = (fd: number, on: boolean): Effect.Effect<void, Errno> =>
+  Effect.asVoid(fcntl(fd, FileCalls.F_SETFL, on ? FileCalls.O_NONBLOCK : 0))
+
+const decodeEpollCreate = numberResult("epoll_create1")
+/** A new epoll instance. EMFILE, ENFILE, ENOMEM. */
+export const epollCreate1: Effect.Effect<number, Errno> = systemCall(
+  FileCalls.EPOLL_CREATE1,
+  () => undefined,
+  decodeEpollCreate
+)
+
+const decodeEpollCtl = voidResult("epoll_ctl")
+/** Adds, changes or removes a registration; `data` comes back with its events. EBADF, EEXIST, ENOENT, EINVAL, ENOSPC. */
+export const epollCtl = (
+  epfd: number,
+  operation: number,
+  fd: number,
+  events = 0,
+  data = fd
+): Effect.Effect<void, Errno> =>
+  systemCall(
+    FileCalls.EPOLL_CTL,
+    (task) => {
+      task.r0 = epfd
+      task.r1 = operation
+      task.r2 = fd
+      task.r3 = events
+      task.r4 = data
+    },
+    decodeEpollCtl
+  )
+
+const noEvents: ReadonlyArray<EpollEvent> = []
+const decodeEpollWait: Decode = (task) => {
+  if (task.result < 0) return Effect.fail(make(task.result, "epoll_wait"))
+  const events = task.value as ReadonlyArray<EpollEvent> | null
+  task.value = null
+  return Effect.succeed(events ?? noEvents)
+}
+/**
+ * Waits for events.
+ *
+ * @param timeoutNs -1 without limit, 0 not at all
+ */
+export const epollWait = (
+  epfd: number,
+  eventsMax: number,
+  timeoutNs = -1
+): Effect.Effect<ReadonlyArray<EpollEvent>, Errno> =>
+  systemCall(
+    FileCalls.EPOLL_WAIT,
+    (task) => {
+      task.r0 = epfd
+      task.r1 = eventsMax
+      task.r2 = timeoutNs
+    },
+    decodeEpollWait
+  )
+
+const decodePoll = numberResult("poll")
+/** Waits for any of `fds`, whose `revents` it sets; the number that are ready. @param timeoutNs -1 without limit */
+export const poll = (fds: ReadonlyArray<PollFd>, timeoutNs = -1): Effect.Effect<number, Errno> =>
+  systemCall(
+    PollCalls.POLL,
+    (task) => {
+      task.argument = fds
+      task.r0 = timeoutNs
+    },
+    decodePoll
+  )
+
+const decodeSelect = numberResult("select")
+/** As `poll`, for at most 1024 descriptors. */
+export const select = (fds: ReadonlyArray<PollFd>, timeoutNs = -1): Effect.Effect<number, Errno> =>
+  systemCall(
+    PollCalls.SELECT,
+    (task) => {
+      task.argument = fds
+      task.r0 = timeoutNs
+    },
+    decodeSelect
+  )
+
+const decodeUnshare = voidResult("unshare")
+/** A network namespace of its own for the process (CLONE_NEWNET). EPERM, ENOMEM. */
+export const unshareNetwork: Effect.Effect<void, Errno> = systemCall(
+  SocketCalls.UNSHARE,
+  () => undefined,
+  decodeUnshare
+)

@@ -1,0 +1,65 @@
+/**
+ * TCP's sysctls, kept in the namespace's table like all others: what `sysctl -w` sets is what the machine reads.
+ */
+import type { Netns } from "@darkfiber/kernel-net/Netns"
+import * as Sysctl from "@darkfiber/kernel-net/Sysctl"
+import type { TcpProfile } from "@darkfiber/tcp/Profile"
+import { type SysctlField, sysctlNames, type TcpSysctl } from "@darkfiber/tcp/Sysctl"
+
+/** Names that are one for the whole host (Linux: ipv4_table, the part that is not per namespace). */
+const GLOBAL: ReadonlySet<string> = new Set(["net.ipv4.tcp_mem"])
+/** Names that the kernel core's own slice has. */
+const ELSEWHERE: ReadonlySet<string> = new Set([
+  "net.core.somaxconn",
+  "net.core.rmem_max",
+  "net.core.wmem_max",
+  "net.ipv4.ip_local_port_range"
+])
+
+/** TCP's slice of a host's sysctls, for `HostOptions.sysctls`: defaults for a machine with `memoryBytes`. */
+export const slice = (profile: TcpProfile, memoryBytes: number): ReadonlyArray<Sysctl.SysctlDefault> => {
+  const defaults = profile.sysctl(memoryBytes)
+  const entries: Array<Sysctl.SysctlDefault> = []
+  for (const [name, fields] of Object.entries(sysctlNames)) {
+    if (ELSEWHERE.has(name)) continue
+    const values = fields.map((field) => defaults[field])
+    const value = values.length === 1 ? values[0]! : values
+    entries.push({ name, scope: GLOBAL.has(name) ? "global" : "net", value })
+  }
+  return entries
+}
+
+/** A TcpSysctl whose fields are places in a namespace's table. */
+class NetnsSysctl {
+  readonly table: Sysctl.SysctlTable
+
+  constructor(net: Netns) {
+    this.table = net.sysctl
+  }
+}
+
+const places = new Map<SysctlField, number>()
+for (const [name, fields] of Object.entries(sysctlNames)) {
+  const slot = Sysctl.define(name)
+  fields.forEach((field, i) => places.set(field, slot + i))
+}
+for (const [field, slot] of places) {
+  Object.defineProperty(NetnsSysctl.prototype, field, {
+    get(this: NetnsSysctl): number {
+      return this.table.numbers[slot]!
+    },
+    set(this: NetnsSysctl, value: number) {
+      this.table.numbers[slot] = value
+    }
+  })
+}
+
+/** The sysctls of one namespace as TCP reads them; fields without a name keep the profile's values. */
+export const ofNetns = (net: Netns, profile: TcpProfile, memoryBytes: number): TcpSysctl => {
+  const linked = new NetnsSysctl(net)
+  const defaults = profile.sysctl(memoryBytes)
+  for (const field of Object.keys(defaults) as Array<SysctlField>) {
+    if (!places.has(field)) Object.defineProperty(linked, field, { value: defaults[field], writable: true })
+  }
+  return linked as unknown as TcpSysctl
+}

@@ -1,0 +1,9 @@
+/** The algorithms that a socket can choose, by the index that `TcpSysctl.congestionControl` holds. */
+import type { CongestionControl } from "./Congestion.ts"
+import { cubic } from "./Cubic.ts"
+import { reno } from "./Reno.ts"
+
+export const algorithms: ReadonlyArray<CongestionControl> = [reno, cubic]
+
+/** The index of a name, or -1. */
+export const find = (name: string): number => algorithms.findIndex((algorithm) => algorithm.name === name)

@@ -1,0 +1,49 @@
+/** A connection becomes established: its first windows, RTT and buffers (Linux: tcp_init_transfer, tcp_finish_connect). */
+import * as Done from "./Done.ts"
+import * as Output from "./Output.ts"
+import * as Rtt from "./Rtt.ts"
+import * as SendBuffer from "./SendBuffer.ts"
+import * as State from "./State.ts"
+import * as Timers from "./Timers.ts"
+import * as Window from "./Window.ts"
+import { CA_OPEN, INFINITE_SSTHRESH, type TcpSock, packetsInFlight } from "./TcpSock.ts"
+import { clockMs } from "./Clock.ts"
+import { setCaState } from "./Congestion.ts"
+
+/** Congestion control, buffers and windows of a connection that is now established (Linux: tcp_init_transfer). */
+export const finishTransfer = (sock: TcpSock): void => {
+  const host = sock.tcp.host
+  Output.currentMss(sock)
+  // A lost SYN or SYN-ACK is loss: the initial window is one segment then (RFC 5681 §3.1; Linux: more than one).
+  sock.sndCwnd = sock.totalRetrans > 1 ? 1 : initialCwnd(sock)
+  sock.sndSsthresh = INFINITE_SSTHRESH
+  sock.sndCwndStampMs = clockMs(sock)
+  sock.congestion.init(sock)
+  Window.initBuffer(sock, host.now())
+  SendBuffer.expandSndbuf(sock)
+  if (sock.srttUs === 0) {
+    sock.rtoUs = Timers.initialTimeoutMs * 1000
+    sock.mdevUs = Timers.initialTimeoutMs * 1000
+  }
+  if (sock.options.keepOpen !== 0) Timers.armKeepalive(sock, Timers.keepaliveTime(sock))
+}
+
+/** RFC 6928. */
+const initialCwnd = (sock: TcpSock): number => Math.min(10, sock.sndCwndClamp)
+
+/** Linux: tcp_finish_connect. */
+export const finishConnect = (sock: TcpSock): void => {
+  Done.setState(sock, State.ESTABLISHED)
+  finishTransfer(sock)
+  sock.lsndtimeMs = clockMs(sock)
+  if (packetsInFlight(sock) === 0 && sock.caState !== CA_OPEN) setCaState(sock, CA_OPEN)
+}
+
+/** A child of a listener took its first RTT from its SYN-ACK (Linux: tcp_synack_rtt_meas). */
+export const synackRtt = (sock: TcpSock, sampleUs: number): void => {
+  if (sampleUs < 0) return
+  Rtt.estimate(sock, Math.max(1, sampleUs))
+  Rtt.setRto(sock)
+  sock.minRttUs = Math.max(1, sampleUs)
+  sock.minRttMs = clockMs(sock)
+}

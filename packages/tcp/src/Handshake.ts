@@ -1,0 +1,158 @@
+/**
+ * The active side: bind, connect, the SYN (RFC 9293 §3.10.1; Linux: tcp_v4_connect, tcp_connect). What comes back is
+ * SynSent.ts.
+ */
+import * as Tcp from "@darkfiber/wire/Tcp"
+import * as Counters from "./Counters.ts"
+import * as Done from "./Done.ts"
+import * as Memory from "./Memory.ts"
+import * as Options from "./Options.ts"
+import * as Output from "./Output.ts"
+import * as Points from "./Points.ts"
+import * as SendQueue from "./SendQueue.ts"
+import * as State from "./State.ts"
+import * as Timers from "./Timers.ts"
+import * as Window from "./Window.ts"
+import { PENDING_RETRANS, type TcpSock } from "./TcpSock.ts"
+import { clockMs } from "./Clock.ts"
+import { EADDRINUSE, EADDRNOTAVAIL, EALREADY, EINPROGRESS, EINVAL, EISCONN, ENOBUFS } from "./Errno.ts"
+import { checkEstablished, getPort } from "./PortSearch.ts"
+
+/**
+ * bind(): takes a local address (0 for any) and port (0 for one of the kernel's choice).
+ *
+ * @returns 0, -EINVAL, -EADDRNOTAVAIL or -EADDRINUSE
+ */
+export const bind = (sock: TcpSock, address: number, port: number): number => {
+  const tcp = sock.tcp
+  if (sock.state !== State.CLOSE || sock.localPort !== 0) return -EINVAL
+  if (address !== 0 && !tcp.host.isLocal(sock.net, address)) return -EADDRNOTAVAIL
+  tcp.host.trace(Points.INET_CSK_GET_PORT, sock, null)
+  sock.localAddress = address
+  const error = getPort(tcp, sock, port)
+  if (error !== 0) {
+    sock.localAddress = 0
+    return error
+  }
+  sock.bindLocks = (address !== 0 ? 4 : 0) | (port !== 0 ? 8 : 0)
+  return 0
+}
+
+/**
+ * Starts connecting: route, port, SYN.
+ *
+ * @returns -EINPROGRESS when the SYN is out, or the error; state and `sock.error` tell how it ends
+ */
+export const connect = (sock: TcpSock, address: number, port: number): number => {
+  const tcp = sock.tcp
+  const host = tcp.host
+  if (sock.state === State.SYN_SENT || sock.state === State.SYN_RECV) return -EALREADY
+  if (sock.state === State.LISTEN || sock.listen !== null) return -EISCONN
+  if (sock.state !== State.CLOSE) return -EISCONN
+  host.trace(Points.TCP_V4_CONNECT, sock, null)
+  // What an attempt before this one chose is not a choice of the program.
+  if (sock.bucket === null) sock.localPort = 0
+  if ((sock.bindLocks & 4) === 0) sock.localAddress = 0
+  const boundAddress = sock.localAddress
+  sock.remoteAddress = address
+  sock.remotePort = port
+  sock.error = 0
+  sock.shutdown = 0
+  let error = host.route(sock)
+  if (error === 0) {
+    sock.writeSeq = 0
+    sock.state = State.SYN_SENT
+    error = hashConnect(sock)
+  }
+  if (error !== 0) {
+    sock.state = State.CLOSE
+    sock.localAddress = boundAddress
+    sock.remoteAddress = 0
+    sock.remotePort = 0
+    return error
+  }
+  if (sock.writeSeq === 0) {
+    sock.writeSeq = tcp.initialSequence(sock.localAddress, sock.remoteAddress, sock.localPort, sock.remotePort)
+  }
+  sock.tsOffset = tcp.timestampOffset(sock.localAddress, sock.remoteAddress)
+  error = sendSyn(sock)
+  if (error === 0) return -EINPROGRESS
+  Done.setState(sock, State.CLOSE)
+  sock.remoteAddress = 0
+  sock.remotePort = 0
+  if ((sock.bindLocks & 4) === 0) sock.localAddress = boundAddress
+  return error
+}
+
+/** Linux: inet_hash_connect. */
+const hashConnect = (sock: TcpSock): number => {
+  const tcp = sock.tcp
+  tcp.host.trace(Points.INET_HASH_CONNECT, sock, null)
+  if (sock.localPort === 0) return tcp.profile.portSearch.connect(tcp, sock)
+  if (!checkEstablished(tcp, sock, sock.localPort)) return -EADDRNOTAVAIL
+  if (sock.bucket === null) return -EADDRINUSE
+  tcp.established.insert(sock)
+  return 0
+}
+
+/** Linux: tcp_connect_init and tcp_connect. */
+const sendSyn = (sock: TcpSock): number => {
+  const tcp = sock.tcp
+  const host = tcp.host
+  const net = sock.net
+  const sysctl = net.sysctl
+  host.trace(Points.TCP_CONNECT, sock, null)
+  const mtu = host.mtu(net, sock.localAddress, sock.remoteAddress, sock)
+  const useTimestamps = sysctl.timestamps !== 0
+  sock.headerLength = 20 + (useTimestamps ? Options.TIMESTAMP_BYTES : 0)
+  sock.mssClamp = sock.options.userMss !== 0 ? Math.min(sock.options.userMss, 65_535) : 65_535
+  sock.maxWindow = 0
+  sock.sndWnd = 0
+  Output.syncMss(sock, mtu)
+  sock.advmss = advertisedMss(sock, mtu)
+  const clamp = sock.options.windowClamp
+  const segments = tcp.profile.initialRcvWindow
+  const advertised = sock.tsRecentStamp !== 0 ? sock.advmss - Options.TIMESTAMP_BYTES : sock.advmss
+  Window.selectInitial(net, Window.fullSpace(sock), advertised, clamp, sysctl.windowScaling !== 0, segments)
+  sock.rcvWnd = Window.initial.rcvWnd
+  sock.windowClamp = Window.initial.windowClamp
+  sock.rcvWscale = Window.initial.rcvWscale
+  sock.rcvSsthresh = sock.rcvWnd
+  sock.error = 0
+  sock.sndUna = sock.writeSeq
+  sock.sndSml = sock.writeSeq
+  sock.sndNxt = sock.writeSeq
+  sock.rcvNxt = 0
+  sock.rcvWup = 0
+  sock.copiedSeq = 0
+  sock.rtoUs = Timers.initialTimeoutMs * 1000
+  sock.retransmits = 0
+  sock.totalRto = 0
+  sock.sndSsthresh = 0x7fff_ffff
+  sock.rcvTstampMs = clockMs(sock)
+  const segment = host.allocSegment(sock)
+  if (segment === null || !Memory.schedule(sock, segment.truesize, 0, sysctl.wmemMin, true)) return -ENOBUFS
+  segment.seq = sock.writeSeq
+  segment.endSeq = (sock.writeSeq + 1) | 0
+  segment.flags = Tcp.SYN
+  sock.writeSeq = segment.endSeq
+  const now = clockMs(sock)
+  sock.retransStampMs = now === 0 ? -1 : now
+  SendQueue.queueRetransmit(sock, segment)
+  sock.wmemQueued += segment.truesize
+  Memory.charge(sock, segment.truesize)
+  sock.packetsOut = 1
+  sock.sndNxt = sock.writeSeq
+  sock.pushedSeq = sock.writeSeq
+  net.count(Counters.ACTIVE_OPENS)
+  Output.transmit(sock, segment, segment.seq, Tcp.SYN)
+  Timers.resetXmit(sock, PENDING_RETRANS, sock.rtoUs)
+  return 0
+}
+
+/** MSS to tell the peer (Linux: tcp_mss_clamp of dst_metric_advmss). */
+export const advertisedMss = (sock: TcpSock, mtu: number): number => {
+  const mss = Math.min(mtu - 40, 65_495)
+  const user = sock.options.userMss
+  return user !== 0 && user < mss ? user : mss
+}

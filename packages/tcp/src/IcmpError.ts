@@ -1,0 +1,67 @@
+/**
+ * ICMP errors about our segments (RFC 5927, RFC 1122 §4.2.3.9, RFC 6069 not; Linux: tcp_v4_err, net/ipv4/tcp_ipv4.c). The
+ * host reads the ICMP message and maps it: `errno` and whether it is hard.
+ */
+import * as Counters from "./Counters.ts"
+import * as Done from "./Done.ts"
+import * as Listen from "./Listen.ts"
+import * as Output from "./Output.ts"
+import * as Recovery from "./Recovery.ts"
+import * as Retransmit from "./Retransmit.ts"
+import * as State from "./State.ts"
+import type { TcpSock } from "./TcpSock.ts"
+import type { RequestSock } from "./RequestSock.ts"
+import { LOST, SACKED_ACKED, isBetween } from "./Segment.ts"
+import { type Endpoint, KIND_REQUEST, KIND_TIME_WAIT } from "./Endpoint.ts"
+
+/**
+ * A destination could not be reached.
+ *
+ * @param endpoint what the quoted addresses and ports belong to
+ * @param seq sequence number of the quoted segment, int32
+ * @param errno positive: what the program hears
+ * @param isHard the codes that end a connection attempt (protocol, port unreachable)
+ */
+export const unreachable = (endpoint: Endpoint, seq: number, errno: number, isHard: boolean): void => {
+  if (endpoint.kind === KIND_TIME_WAIT) return
+  if (endpoint.kind === KIND_REQUEST) {
+    const request = endpoint as RequestSock
+    if (seq !== request.sntIsn) endpoint.net.count(Counters.OUT_OF_WINDOW_ICMPS)
+    else if (isHard) Listen.dropRequest(request)
+    return
+  }
+  const sock = endpoint as TcpSock
+  if (sock.state === State.CLOSE || sock.state === State.LISTEN) return
+  if (!isBetween(seq, sock.sndUna, sock.sndNxt)) {
+    sock.net.count(Counters.OUT_OF_WINDOW_ICMPS)
+    return
+  }
+  if (sock.state === State.SYN_SENT || sock.state === State.SYN_RECV) {
+    // While connecting every unreachable is the answer.
+    sock.error = errno
+    Done.purgeWrite(sock)
+    if (!sock.dead) sock.tcp.host.errored(sock)
+    Done.done(sock)
+    return
+  }
+  // Later it may pass; it is what ETIMEDOUT would become.
+  sock.softError = errno
+}
+
+/** A router wants smaller packets; the route's MTU is already lower (Linux: tcp_v4_mtu_reduced, tcp_simple_retransmit). */
+export const mtuReduced = (sock: TcpSock): void => {
+  if (sock.state === State.CLOSE || sock.state === State.LISTEN) return
+  const before = sock.mssCache
+  const mss = Output.currentMss(sock)
+  if (sock.mssCache >= before) return
+  let found = false
+  for (let segment = sock.rtxQueue.head; segment !== null; segment = segment.next) {
+    if ((segment.gsoSize > mss || segment.length > mss) && (segment.sacked & SACKED_ACKED) === 0) {
+      found ||= (segment.sacked & LOST) === 0
+      Recovery.markLost(sock, segment)
+    }
+  }
+  if (!found) return
+  Recovery.forceLoss(sock)
+  Retransmit.retransmitQueue(sock)
+}

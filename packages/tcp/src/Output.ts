@@ -1,0 +1,231 @@
+/**
+ * Sending single segments: the header, ACKs, probes, FIN, RST of a socket (Linux: tcp_transmit_skb and its callers,
+ * net/ipv4/tcp_output.c). What to send when is Xmit.ts.
+ */
+import * as Tcp from "@darkfiber/wire/Tcp"
+import * as Counters from "./Counters.ts"
+import * as Options from "./Options.ts"
+import * as Points from "./Points.ts"
+import * as Reduction from "./Reduction.ts"
+import * as SendQueue from "./SendQueue.ts"
+import * as State from "./State.ts"
+import * as Timers from "./Timers.ts"
+import * as Window from "./Window.ts"
+import { ACK_SCHED, ACK_TIMER, PENDING_PROBE0, type TcpSock, packetsInFlight, windowEnd } from "./TcpSock.ts"
+import { type Segment, isBefore } from "./Segment.ts"
+import { clockMs } from "./Clock.ts"
+import { EVENT_CWND_RESTART, EVENT_TX_START, currentSsthresh } from "./Congestion.ts"
+import { ENOBUFS, ENOMEM } from "./Errno.ts"
+
+/**
+ * Builds the header and hands the segment to the host. `segment` may be null for one without payload and without a place in
+ * a queue.
+ *
+ * @returns 0 or a negative errno
+ */
+export const transmit = (sock: TcpSock, segment: Segment | null, seq: number, flags: number): number => {
+  const tcp = sock.tcp
+  const host = tcp.host
+  const header = host.header
+  host.trace(Points.TCP_TRANSMIT_SKB, sock, segment)
+  const isSyn = (flags & Tcp.SYN) !== 0
+  let window: number
+  let length: number
+  if (isSyn) {
+    window = Math.min(sock.rcvWnd, 65_535)
+    length = (flags & Tcp.ACK) !== 0 ? Options.writeSynAck(sock) : Options.writeSyn(sock)
+  } else {
+    window = Window.forHeader(sock)
+    length = Options.writeEstablished(sock)
+  }
+  const ack = (flags & Tcp.ACK) !== 0 ? sock.rcvNxt : 0
+  Tcp.write(header, 0, sock.localPort, sock.remotePort, seq, ack, flags, window)
+  Tcp.setHeaderLength(header, 0, length)
+  const payload = segment === null ? 0 : segment.length
+  const count = segment === null ? 1 : segment.gsoSegments
+  if ((flags & Tcp.ACK) !== 0) ackSent(sock)
+  if (payload > 0) {
+    dataSent(sock)
+    sock.dataSegsOut += count
+    sock.bytesSent += payload
+  }
+  sock.segsOut += count
+  sock.net.count(Counters.OUT_SEGS, count)
+  if (segment !== null) {
+    const now = host.now()
+    segment.sentAt = now
+    if (segment.firstSentAt < 0) segment.firstSentAt = now
+    segment.delivered = sock.delivered
+  }
+  const error = host.transmit(sock, segment, length, payload, segment === null ? 0 : segment.gsoSize, count)
+  if (error === -ENOBUFS) Reduction.enterCwr(sock)
+  return error
+}
+
+/** An ACK went out, alone or on data (Linux: tcp_event_ack_sent). */
+const ackSent = (sock: TcpSock): void => {
+  if (sock.ackQuick > 0 && --sock.ackQuick === 0) sock.atoUs = Timers.ATO_MIN_US
+  if (sock.ackPending !== 0) {
+    sock.ackPending = 0
+    sock.delackTimer?.cancel()
+  }
+}
+
+/** Data goes out: the connection may have been idle, and may be a conversation (Linux: tcp_event_data_sent). */
+const dataSent = (sock: TcpSock): void => {
+  const now = clockMs(sock)
+  if (sock.packetsOut === 0) sock.congestion.event(sock, EVENT_TX_START)
+  sock.lsndtimeMs = now
+  if (((now - sock.lrcvtimeMs) | 0) * 1000 < sock.atoUs && sock.ackPingpong < 255) sock.ackPingpong++
+}
+
+/** cwnd after an idle time, halved for each RTO of it (RFC 2861; Linux: tcp_slow_start_after_idle_check). */
+export const restartAfterIdle = (sock: TcpSock): void => {
+  if (sock.net.sysctl.slowStartAfterIdle === 0 || sock.packetsOut !== 0) return
+  const now = clockMs(sock)
+  const rtoMs = Math.max(1, Math.floor(sock.rtoUs / 1000))
+  let idle = (now - sock.lsndtimeMs) | 0
+  if (idle <= rtoMs) return
+  const restart = Math.min(10, sock.sndCwnd)
+  let cwnd = sock.sndCwnd
+  sock.congestion.event(sock, EVENT_CWND_RESTART)
+  sock.sndSsthresh = currentSsthresh(sock)
+  while ((idle -= rtoMs) > 0 && cwnd > restart) cwnd >>= 1
+  sock.sndCwnd = Math.max(cwnd, restart)
+  sock.sndCwndStampMs = now
+  sock.sndCwndUsed = 0
+}
+
+/** Sequence number for a segment without data that the peer will not find outside its window (Linux: tcp_acceptable_seq). */
+const acceptableSeq = (sock: TcpSock): number => {
+  const end = windowEnd(sock)
+  if (!isBefore(end, sock.sndNxt)) return sock.sndNxt
+  return sock.wscaleOk && ((sock.sndNxt - end) | 0) < 1 << sock.rcvWscale ? sock.sndNxt : end
+}
+
+/** Linux: tcp_send_ack. */
+export const sendAck = (sock: TcpSock): void => {
+  if (sock.state === State.CLOSE) return
+  sock.tcp.host.trace(Points.TCP_SEND_ACK, sock, null)
+  transmit(sock, null, acceptableSeq(sock), Tcp.ACK)
+}
+
+/** An ACK below the window that makes the peer say where it stands (Linux: tcp_xmit_probe_skb). */
+export const xmitProbe = (sock: TcpSock, counter: number): number => {
+  sock.net.count(counter)
+  return transmit(sock, null, (sock.sndUna - 1) | 0, Tcp.ACK)
+}
+
+/** RST when we give up or throw data away (Linux: tcp_send_active_reset). */
+export const sendActiveReset = (sock: TcpSock): void => {
+  sock.net.count(Counters.OUT_RSTS)
+  sock.tcp.host.trace(Points.TCP_SEND_ACTIVE_RESET, sock, null)
+  transmit(sock, null, acceptableSeq(sock), Tcp.ACK | Tcp.RST)
+}
+
+/** The head of the write queue has been sent: it moves to the retransmit queue (Linux: tcp_event_new_data_sent). */
+export const newDataSent = (sock: TcpSock, segment: Segment): void => {
+  const before = sock.packetsOut
+  sock.sndNxt = segment.endSeq
+  sock.writeQueue.remove(segment)
+  SendQueue.queueRetransmit(sock, segment)
+  sock.packetsOut += segment.gsoSegments
+  if (before === 0 || sock.pending === 0) Timers.rearmRto(sock)
+  sock.net.count(Counters.ORIG_DATA_SENT, segment.gsoSegments)
+}
+
+/**
+ * Sends something to find out whether the peer is there: data when the window lets some out, else a probe (Linux:
+ * tcp_write_wakeup).
+ */
+export const writeWakeup = (sock: TcpSock, counter: number): number => {
+  if (sock.state === State.CLOSE) return -1
+  const head = sock.writeQueue.head
+  const end = windowEnd(sock)
+  if (head === null || !isBefore(head.seq, end)) return xmitProbe(sock, counter)
+  const mss = currentMss(sock)
+  let size = (end - head.seq) | 0
+  if (isBefore(sock.pushedSeq, head.endSeq)) sock.pushedSeq = head.endSeq
+  if (size < ((head.endSeq - head.seq) | 0) || head.length > mss) {
+    size = Math.min(size, mss)
+    head.flags |= Tcp.PSH
+    if (!SendQueue.fragment(sock, head, size, mss)) return -ENOMEM
+  } else {
+    SendQueue.setGso(head, mss)
+  }
+  head.flags |= Tcp.PSH
+  const error = transmit(sock, head, head.seq, head.flags)
+  if (error === 0) newDataSent(sock, head)
+  return error
+}
+
+/** Payload bytes of a full segment now (Linux: tcp_current_mss). */
+export const currentMss = (sock: TcpSock): number => {
+  const pmtu = sock.tcp.host.mtu(sock.net, sock.localAddress, sock.remoteAddress, sock)
+  if (pmtu !== sock.pmtu) syncMss(sock, pmtu)
+  return sock.mssCache - (Options.establishedHeaderLength(sock) - sock.headerLength)
+}
+
+/** Sets the segment size for a path MTU (Linux: tcp_sync_mss). */
+export const syncMss = (sock: TcpSock, pmtu: number): number => {
+  let mss = Math.min(pmtu - 40, sock.mssClamp)
+  mss = Math.max(mss - (sock.headerLength - 20), sock.net.sysctl.minSndMss)
+  // Never more than half of the largest window the peer offered: it could not clock us (tcp_bound_to_half_wnd).
+  const cutoff = sock.maxWindow > 536 ? sock.maxWindow >> 1 : sock.maxWindow
+  if (cutoff > 0 && mss > cutoff) mss = Math.max(cutoff, 68 - sock.headerLength)
+  sock.pmtu = pmtu
+  sock.mssCache = mss
+  return mss
+}
+
+/** Whether a delayed ACK waits for its timer. */
+export const isAckScheduled = (sock: TcpSock): boolean => (sock.ackPending & ACK_SCHED) !== 0
+export const hasAckTimer = (sock: TcpSock): boolean => (sock.ackPending & ACK_TIMER) !== 0
+
+/** Arms the zero-window probe when nothing else will wake the sender (Linux: tcp_check_probe_timer). */
+export const checkProbeTimer = (sock: TcpSock): void => {
+  if (sock.packetsOut === 0 && sock.pending === 0 && sock.writeQueue.head !== null) {
+    Timers.resetXmit(sock, PENDING_PROBE0, Timers.probe0BaseUs(sock))
+  }
+}
+
+/** Notes how much of cwnd was used (RFC 2861; Linux: tcp_cwnd_validate). */
+export const validateCwnd = (sock: TcpSock, isLimited: boolean): void => {
+  if (
+    !isBefore(sock.sndUna, sock.cwndUsageSeq) ||
+    isLimited ||
+    (!sock.cwndLimited && sock.packetsOut > sock.maxPacketsOut)
+  ) {
+    sock.cwndLimited = isLimited
+    sock.maxPacketsOut = sock.packetsOut
+    sock.cwndUsageSeq = sock.sndNxt
+  }
+  if (isLimited || (sock.sndCwnd < sock.sndSsthresh && sock.sndCwnd < 2 * sock.maxPacketsOut)) {
+    sock.sndCwndUsed = 0
+    sock.sndCwndStampMs = clockMs(sock)
+    return
+  }
+  if (sock.packetsOut > sock.sndCwndUsed) sock.sndCwndUsed = sock.packetsOut
+  const idle = (clockMs(sock) - sock.sndCwndStampMs) | 0
+  if (sock.net.sysctl.slowStartAfterIdle !== 0 && idle * 1000 >= sock.rtoUs) limitedByApplication(sock)
+}
+
+/** cwnd that the application did not use goes halfway down (Linux: tcp_cwnd_application_limited). */
+const limitedByApplication = (sock: TcpSock): void => {
+  if (sock.caState === 0 && !sock.noSpace) {
+    const used = Math.max(sock.sndCwndUsed, 10)
+    if (used < sock.sndCwnd) {
+      sock.sndSsthresh = currentSsthresh(sock)
+      sock.sndCwnd = (sock.sndCwnd + used) >> 1
+    }
+    sock.sndCwndUsed = 0
+  }
+  sock.sndCwndStampMs = clockMs(sock)
+}
+
+/** Whether cwnd lets another segment out (Linux: tcp_cwnd_test): how many, 0 for none. */
+export const cwndQuota = (sock: TcpSock): number => {
+  const inFlight = packetsInFlight(sock)
+  if (inFlight >= sock.sndCwnd) return 0
+  return Math.min(Math.max(sock.sndCwnd >> 1, 1), sock.sndCwnd - inFlight)
+}

@@ -1,0 +1,84 @@
+/**
+ * Round trip time and retransmission timeout (RFC 6298; Linux: tcp_rtt_estimator, tcp_set_rto, net/ipv4/tcp_input.c).
+ *
+ * srtt is kept times 8 and mdev times 4, in microseconds. The variance follows rising deviations at once and falling ones
+ * once a window; it never goes below the least RTO, so that the RTO is at least srtt + 200 ms.
+ */
+import { isAfter } from "./Segment.ts"
+import type { TcpSock } from "./TcpSock.ts"
+
+/** Takes in one sample, microseconds. */
+export const estimate = (sock: TcpSock, sampleUs: number): void => {
+  const rtoMinUs = sock.net.sysctl.rtoMin * 1000
+  let srtt = sock.srttUs
+  if (srtt === 0) {
+    srtt = sampleUs * 8
+    sock.mdevUs = sampleUs * 2
+    sock.rttvarUs = Math.max(sock.mdevUs, rtoMinUs)
+    sock.mdevMaxUs = sock.rttvarUs
+    sock.rttSeq = sock.sndNxt
+  } else {
+    let error = sampleUs - (srtt >> 3)
+    srtt += error
+    if (error < 0) {
+      error = -error - (sock.mdevUs >> 2)
+      // A falling RTT must not raise the deviation as fast as a rising one.
+      if (error > 0) error >>= 3
+    } else {
+      error -= sock.mdevUs >> 2
+    }
+    sock.mdevUs += error
+    if (sock.mdevUs > sock.mdevMaxUs) {
+      sock.mdevMaxUs = sock.mdevUs
+      if (sock.mdevMaxUs > sock.rttvarUs) sock.rttvarUs = sock.mdevMaxUs
+    }
+    if (isAfter(sock.sndUna, sock.rttSeq)) {
+      if (sock.mdevMaxUs < sock.rttvarUs) sock.rttvarUs -= (sock.rttvarUs - sock.mdevMaxUs) >> 2
+      sock.rttSeq = sock.sndNxt
+      sock.mdevMaxUs = rtoMinUs
+    }
+  }
+  sock.srttUs = srtt < 1 ? 1 : srtt
+}
+
+/** Sets the RTO from the estimate. */
+export const setRto = (sock: TcpSock): void => {
+  const rto = (sock.srttUs >> 3) + sock.rttvarUs
+  const most = sock.net.sysctl.rtoMax * 1000
+  sock.rtoUs = rto < most ? rto : most
+}
+
+const MIN_RTT_WINDOW_MS = 300_000
+
+/** Keeps the least RTT of the last five minutes. */
+const updateMinRtt = (sock: TcpSock, sampleUs: number, nowMs: number): void => {
+  if (sampleUs <= sock.minRttUs || ((nowMs - sock.minRttMs) | 0) > MIN_RTT_WINDOW_MS) {
+    sock.minRttUs = sampleUs
+    sock.minRttMs = nowMs
+  }
+}
+
+/**
+ * Takes the sample of an ACK: the time since the last segment that was sent once and is now acknowledged, or from SACK, or
+ * from the echoed timestamp (Karn's rule; Linux: tcp_ack_update_rtt).
+ *
+ * @param seqUs, sackUs samples in microseconds, below 0 for none
+ * @param timestampUs the same from the echoed timestamp
+ * @returns whether there was one
+ */
+export const ackUpdate = (
+  sock: TcpSock,
+  seqUs: number,
+  sackUs: number,
+  timestampUs: number,
+  nowMs: number
+): boolean => {
+  let sample = seqUs >= 0 ? seqUs : sackUs
+  if (sample < 0) sample = timestampUs
+  if (sample < 0) return false
+  updateMinRtt(sock, sample, nowMs)
+  estimate(sock, sample)
+  setRto(sock)
+  sock.backoff = 0
+  return true
+}

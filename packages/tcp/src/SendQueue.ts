@@ -1,0 +1,97 @@
+/**
+ * The two send queues: what is written and not sent, and what is sent and not acknowledged; how a segment in them is cut
+ * and accounted (Linux: tcp_fragment, tcp_set_skb_tso_segs, tcp_adjust_pcount, net/ipv4/tcp_output.c).
+ */
+import * as Tcp from "@darkfiber/wire/Tcp"
+import * as Memory from "./Memory.ts"
+import { NO_SEGMENTS, type TcpSock } from "./TcpSock.ts"
+import { LOST, SACKED_ACKED, SACKED_RETRANS, type Segment, SegmentList, isAfter } from "./Segment.ts"
+
+/** The count of wire segments of a queued, sent segment went down by `fewer` (Linux: tcp_adjust_pcount). */
+export const adjustCounts = (sock: TcpSock, segment: Segment, fewer: number): void => {
+  sock.packetsOut -= fewer
+  if ((segment.sacked & SACKED_ACKED) !== 0) sock.sackedOut -= fewer
+  if ((segment.sacked & SACKED_RETRANS) !== 0) sock.retransOut -= fewer
+  if ((segment.sacked & LOST) !== 0) sock.lostOut -= fewer
+  if (!sock.sackOk && sock.sackedOut > 0) sock.sackedOut = Math.max(0, sock.sackedOut - fewer)
+}
+
+/** Puts a segment at the end of the write queue. */
+export const queueWrite = (sock: TcpSock, segment: Segment): void => {
+  if (sock.writeQueue === NO_SEGMENTS) sock.writeQueue = new SegmentList()
+  sock.writeQueue.push(segment)
+  sock.wmemQueued += segment.truesize
+  Memory.charge(sock, segment.truesize)
+}
+
+export const queueRetransmit = (sock: TcpSock, segment: Segment): void => {
+  if (sock.rtxQueue === NO_SEGMENTS) sock.rtxQueue = new SegmentList()
+  sock.rtxQueue.push(segment)
+}
+
+/** The queued segment's memory changed from `before` to what it says now. */
+export const truesizeChanged = (sock: TcpSock, segment: Segment, before: number): void => {
+  const change = segment.truesize - before
+  sock.wmemQueued += change
+  if (change > 0) {
+    Memory.schedule(sock, change, sock.wmemQueued, 0, true)
+    Memory.charge(sock, change)
+  } else {
+    Memory.uncharge(sock, -change)
+  }
+}
+
+/** Frees a segment that left a send queue. */
+export const freeWrite = (sock: TcpSock, segment: Segment): void => {
+  sock.wmemQueued -= segment.truesize
+  Memory.uncharge(sock, segment.truesize)
+  sock.tcp.host.free(segment)
+}
+
+/** Wire segments of a payload with segments of `mss` (Linux: tcp_set_skb_tso_segs). */
+export const setGso = (segment: Segment, mss: number): void => {
+  if (segment.length <= mss) {
+    segment.gsoSegments = 1
+    segment.gsoSize = 0
+  } else {
+    segment.gsoSegments = Math.ceil(segment.length / mss)
+    segment.gsoSize = mss
+  }
+}
+
+/**
+ * Cuts a segment of the write or retransmit queue after `bytes` of payload (Linux: tcp_fragment). Counts of segments in
+ * flight are kept right.
+ */
+export const fragment = (sock: TcpSock, segment: Segment, bytes: number, mss: number): boolean => {
+  const isSent = !isAfter(segment.endSeq, sock.sndNxt) && segment.firstSentAt >= 0
+  const before = segment.truesize
+  const rest = sock.tcp.host.split(segment, bytes)
+  if (rest === null) return false
+  rest.seq = (segment.seq + bytes) | 0
+  rest.endSeq = segment.endSeq
+  segment.endSeq = rest.seq
+  rest.flags = segment.flags
+  segment.flags &= ~(Tcp.FIN | Tcp.PSH)
+  rest.sacked = segment.sacked
+  rest.sentAt = segment.sentAt
+  rest.firstSentAt = segment.firstSentAt
+  rest.retransmits = segment.retransmits
+  rest.delivered = segment.delivered
+  rest.endOfRecord = segment.endOfRecord
+  segment.endOfRecord = 0
+  const oldCount = segment.gsoSegments
+  setGso(segment, mss)
+  setGso(rest, mss)
+  truesizeChanged(sock, segment, before)
+  Memory.schedule(sock, rest.truesize, sock.wmemQueued, 0, true)
+  sock.wmemQueued += rest.truesize
+  Memory.charge(sock, rest.truesize)
+  const queue = isSent ? sock.rtxQueue : sock.writeQueue
+  queue.insertAfter(segment, rest)
+  if (isSent) {
+    const fewer = oldCount - segment.gsoSegments - rest.gsoSegments
+    if (fewer !== 0) adjustCounts(sock, segment, fewer)
+  }
+  return true
+}

@@ -1,0 +1,144 @@
+/** TCP_INFO: what `ss -i` and getsockopt show of a connection (Linux: struct tcp_info, tcp_get_info). */
+import { clockMs } from "./Clock.ts"
+import { PENDING_PROBE0, type TcpSock } from "./TcpSock.ts"
+
+/** Bits of `options` (Linux: TCPI_OPT_*). */
+export const OPT_TIMESTAMPS = 1
+export const OPT_SACK = 2
+export const OPT_WSCALE = 4
+
+/** Fields under the kernel's names without `tcpi_`; times as the comment says. */
+export interface TcpInfo {
+  readonly state: number
+  readonly ca_state: number
+  readonly retransmits: number
+  readonly probes: number
+  readonly backoff: number
+  readonly options: number
+  readonly snd_wscale: number
+  readonly rcv_wscale: number
+  /** Microseconds. */
+  readonly rto: number
+  readonly ato: number
+  readonly snd_mss: number
+  readonly rcv_mss: number
+  readonly unacked: number
+  readonly sacked: number
+  readonly lost: number
+  readonly retrans: number
+  readonly fackets: number
+  /** Milliseconds ago. */
+  readonly last_data_sent: number
+  readonly last_ack_sent: number
+  readonly last_data_recv: number
+  readonly last_ack_recv: number
+  readonly pmtu: number
+  readonly rcv_ssthresh: number
+  /** Microseconds. */
+  readonly rtt: number
+  readonly rttvar: number
+  readonly snd_ssthresh: number
+  readonly snd_cwnd: number
+  readonly advmss: number
+  readonly reordering: number
+  /** Microseconds. */
+  readonly rcv_rtt: number
+  readonly rcv_space: number
+  readonly total_retrans: number
+  /** Bytes a second. */
+  readonly pacing_rate: number
+  readonly max_pacing_rate: number
+  readonly bytes_acked: number
+  readonly bytes_received: number
+  readonly segs_out: number
+  readonly segs_in: number
+  readonly notsent_bytes: number
+  /** Microseconds. */
+  readonly min_rtt: number
+  readonly data_segs_in: number
+  readonly data_segs_out: number
+  readonly delivered: number
+  readonly bytes_sent: number
+  readonly bytes_retrans: number
+  readonly dsack_dups: number
+  readonly reord_seen: number
+  readonly rcv_ooopack: number
+  readonly snd_wnd: number
+  readonly rcv_wnd: number
+  readonly total_rto: number
+  /** The timer as `ss -o` shows it: 0 none, 1 retransmission, 2 keepalive, 4 probe; and nanoseconds until it fires. */
+  readonly timer: number
+  readonly timer_expires: number
+}
+
+const timerOf = (sock: TcpSock): number => {
+  if (sock.pending === PENDING_PROBE0) return 4
+  if (sock.pending !== 0) return 1
+  return sock.keepaliveTimer !== null && sock.keepaliveTimer.deadline >= 0 ? 2 : 0
+}
+
+const expiresIn = (sock: TcpSock): number => {
+  const timer = timerOf(sock) === 2 ? sock.keepaliveTimer : sock.retransmitTimer
+  return timer === null || timer.deadline < 0 ? 0 : Math.max(0, timer.deadline - sock.tcp.host.now())
+}
+
+/** All fields of a socket, also of a listener (where unacked is the accept queue and sacked its limit). */
+export const read = (sock: TcpSock): TcpInfo => {
+  const now = clockMs(sock)
+  const isListener = sock.listen !== null
+  return {
+    state: sock.state,
+    ca_state: sock.caState,
+    retransmits: sock.retransmits,
+    probes: sock.probesOut,
+    backoff: sock.backoff,
+    options: (sock.tstampOk ? OPT_TIMESTAMPS : 0) | (sock.sackOk ? OPT_SACK : 0) | (sock.wscaleOk ? OPT_WSCALE : 0),
+    snd_wscale: sock.sndWscale,
+    rcv_wscale: sock.rcvWscale,
+    rto: sock.rtoUs,
+    ato: sock.atoUs,
+    snd_mss: sock.mssCache,
+    rcv_mss: sock.rcvMss,
+    unacked: isListener ? sock.listen!.ackBacklog : sock.packetsOut,
+    sacked: isListener ? sock.listen!.maxAckBacklog : sock.sackedOut,
+    lost: sock.lostOut,
+    retrans: sock.retransOut,
+    fackets: 0,
+    last_data_sent: (now - sock.lsndtimeMs) | 0,
+    last_ack_sent: 0,
+    last_data_recv: (now - sock.lrcvtimeMs) | 0,
+    last_ack_recv: (now - sock.rcvTstampMs) | 0,
+    pmtu: sock.pmtu,
+    rcv_ssthresh: sock.rcvSsthresh,
+    rtt: sock.srttUs >> 3,
+    rttvar: sock.mdevUs >> 2,
+    snd_ssthresh: sock.sndSsthresh,
+    snd_cwnd: sock.sndCwnd,
+    advmss: sock.advmss,
+    reordering: sock.reordering,
+    rcv_rtt: sock.rcvRttUs >> 3,
+    rcv_space: sock.rcvqSpace,
+    total_retrans: sock.totalRetrans,
+    pacing_rate: sock.pacingRate,
+    max_pacing_rate: sock.options.maxPacingRate,
+    bytes_acked: sock.bytesAcked,
+    bytes_received: sock.bytesReceived,
+    segs_out: sock.segsOut,
+    segs_in: sock.segsIn,
+    notsent_bytes: Math.max(0, (sock.writeSeq - sock.sndNxt) | 0),
+    min_rtt: sock.minRttUs,
+    data_segs_in: sock.dataSegsIn,
+    data_segs_out: sock.dataSegsOut,
+    delivered: sock.delivered,
+    bytes_sent: sock.bytesSent,
+    bytes_retrans: sock.bytesRetrans,
+    dsack_dups: sock.dsackDups,
+    reord_seen: sock.reordSeen,
+    rcv_ooopack: sock.rcvOooPack,
+    snd_wnd: sock.sndWnd,
+    rcv_wnd: sock.rcvWnd,
+    total_rto: sock.totalRto,
+    timer: timerOf(sock),
+    timer_expires: expiresIn(sock)
+  }
+}

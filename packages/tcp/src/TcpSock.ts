@@ -1,0 +1,445 @@
+/**
+ * The control block of a connection (Linux: tcp_sock with its inet_connection_sock and sock), plain numbers under the
+ * kernel's names. State that an idle connection does not need hangs off it and is made on first use: the timers, the
+ * congestion control's memory, SACK blocks, the out-of-order queue, keepalive options, a listener's queues.
+ *
+ * Units: sequence numbers are wrapping int32; `...Us` are microseconds (all below 2^31); `...Ms` are wrapping int32
+ * milliseconds of the host's clock (Linux: tcp_jiffies32); windows and lengths are bytes; cwnd and counts are segments.
+ */
+import type { CongestionControl } from "./Congestion.ts"
+import { Endpoint, KIND_SOCK } from "./Endpoint.ts"
+import type { ListenState } from "./ListenState.ts"
+import type { BindBucket } from "./BindHash.ts"
+import { SegmentList } from "./Segment.ts"
+import type { Tcp } from "./Tcp.ts"
+import type { TcpNet } from "./TcpNet.ts"
+import type { TcpTimer, TimerOwner } from "./TcpHost.ts"
+import * as State from "./State.ts"
+
+/** `caState` (Linux: enum tcp_ca_state). */
+export const CA_OPEN = 0
+export const CA_DISORDER = 1
+export const CA_CWR = 2
+export const CA_RECOVERY = 3
+export const CA_LOSS = 4
+
+/** `pending` (Linux: icsk_pending): what the retransmission timer is armed for. */
+export const PENDING_RETRANS = 1
+export const PENDING_PROBE0 = 3
+
+/** `ackPending` (Linux: enum inet_csk_ack_state_t). */
+export const ACK_SCHED = 1
+export const ACK_TIMER = 2
+export const ACK_PUSHED = 4
+export const ACK_PUSHED2 = 8
+export const ACK_NOW = 16
+
+/** `nonagle` (Linux: TCP_NAGLE_*). */
+export const NAGLE_OFF = 1
+export const NAGLE_CORK = 2
+export const NAGLE_PUSH = 4
+
+export const RCV_SHUTDOWN = 1
+export const SEND_SHUTDOWN = 2
+
+/** `sndSsthresh` before the first loss. */
+export const INFINITE_SSTHRESH = 0x7fff_ffff
+
+/** The list that stands for every empty queue that was never used; nothing may be pushed to it. */
+export const NO_SEGMENTS: SegmentList = new SegmentList()
+
+/** Options that few sockets set, and their values when they are not set. */
+export class SockOptions {
+  /** SO_KEEPALIVE and its times, seconds; 0: the sysctl's. */
+  keepOpen = 0
+  keepaliveTime = 0
+  keepaliveInterval = 0
+  keepaliveProbes = 0
+  /** TCP_SYNCNT, 0: the sysctl's. */
+  synRetries = 0
+  /** TCP_USER_TIMEOUT, ms; 0: none. */
+  userTimeoutMs = 0
+  /** TCP_LINGER2, seconds; 0: the sysctl's; below 0: no FIN_WAIT2 for orphans. */
+  linger2 = 0
+  /** TCP_DEFER_ACCEPT, as a number of SYN-ACK timeouts. */
+  deferAccept = 0
+  /** TCP_NOTSENT_LOWAT, bytes; 0: none. */
+  notsentLowat = 0
+  /** TCP_MAXSEG, 0: none. */
+  userMss = 0
+  /** TCP_WINDOW_CLAMP set by the user, 0: none. */
+  windowClamp = 0
+  /** SO_RCVLOWAT. */
+  rcvLowat = 1
+  /** SO_MAX_PACING_RATE, bytes a second. */
+  maxPacingRate = Infinity
+}
+
+export const defaultOptions: SockOptions = new SockOptions()
+
+/** Blocks of out-of-order data to report: SACK and one D-SACK (RFC 2018, RFC 2883). */
+export class SackBlocks {
+  /** Left and right edges, newest first. */
+  readonly edges = new Int32Array(8)
+  count = 0
+  /** 1 when the D-SACK below is to be sent. */
+  duplicate = 0
+  duplicateStart = 0
+  duplicateEnd = 0
+}
+
+export class TcpSock extends Endpoint implements TimerOwner {
+  readonly tcp: Tcp
+  /** The host's socket object. */
+  owner: unknown
+  /** Route, kept by the host. */
+  route: unknown
+
+  // struct sock
+  /** Pending error, a positive errno, 0 for none (sk_err), and the one of ICMP and the like (sk_err_soft). */
+  error: number
+  softError: number
+  /** RCV_SHUTDOWN | SEND_SHUTDOWN. */
+  shutdown: number
+  /** No file refers to it any more (SOCK_DEAD). */
+  dead: boolean
+  /** The machine has let go of it. */
+  destroyed: boolean
+  reuseAddress: boolean
+  reusePort: boolean
+  rcvbuf: number
+  sndbuf: number
+  /** SO_RCVBUF or SO_SNDBUF was set: no autotuning (SOCK_RCVBUF_LOCK = 2, SOCK_SNDBUF_LOCK = 1). */
+  bufferLocks: number
+  /** A port was asked for by bind(), an address was (SOCK_BINDPORT_LOCK = 8, SOCK_BINDADDR_LOCK = 4). */
+  bindLocks: number
+  /** Bytes of truesize in receive and out-of-order queue (sk_rmem_alloc). */
+  rmemAlloc: number
+  /** Bytes of truesize in write and retransmit queue (sk_wmem_queued). */
+  wmemQueued: number
+  /** Bytes reserved of tcp_mem and not in use (sk_forward_alloc). */
+  forwardAlloc: number
+  /** Somebody waits for room (SOCK_NOSPACE). */
+  noSpace: boolean
+  /** TSQ stopped it; resume when wmemAlloc falls (TSQ_THROTTLED). */
+  throttled: boolean
+  /** A deferred transmission is under way. */
+  deferred: boolean
+  /** Largest super-segment payload, bytes (sk_gso_max_size), and wire segments in one. */
+  gsoMaxSize: number
+  gsoMaxSegs: number
+  /** Bytes a second. */
+  pacingRate: number
+  options: SockOptions
+
+  // bind
+  bucket: BindBucket | null
+  bindNext: TcpSock | null
+  bindPrevious: TcpSock | null
+  listen: ListenState | null
+  /** In the accept queue of a listener: the next one. */
+  acceptNext: TcpSock | null
+  /** The listener, until accept(). */
+  parent: TcpSock | null
+
+  // queues
+  writeQueue: SegmentList
+  rtxQueue: SegmentList
+  receiveQueue: SegmentList
+  ofoQueue: SegmentList
+
+  // timers
+  retransmitTimer: TcpTimer | null
+  delackTimer: TcpTimer | null
+  keepaliveTimer: TcpTimer | null
+  pending: number
+  retransmits: number
+  backoff: number
+  /** RTOs since connect or the last progress in SYN_SENT (total_rto). */
+  totalRto: number
+  rtoUs: number
+  probesOut: number
+  /** When zero-window probing began; 0: not. */
+  probesTstampMs: number
+
+  // receive
+  rcvNxt: number
+  copiedSeq: number
+  rcvWup: number
+  rcvWnd: number
+  windowClamp: number
+  rcvSsthresh: number
+  advmss: number
+  rcvWscale: number
+  sndWscale: number
+  wscaleOk: boolean
+  sackOk: boolean
+  tstampOk: boolean
+  tsRecent: number
+  /** Second of the host's clock; 0: tsRecent is not valid. */
+  tsRecentStamp: number
+  tsOffset: number
+  /** Timestamp option of the segment in hand: seen, value, echo (offset removed). */
+  sawTstamp: boolean
+  rcvTsval: number
+  rcvTsecr: number
+  /** Share of a buffer that is payload, in 1/256. */
+  scalingRatio: number
+  ackPending: number
+  ackQuick: number
+  ackPingpong: number
+  atoUs: number
+  lrcvtimeMs: number
+  lastSegSize: number
+  rcvMss: number
+  sackBlocks: SackBlocks | null
+  lastOowAckMs: number
+  /** Receive buffer autotuning: RTT by data (<<3, us), its window, and the bytes copied in the last RTT. */
+  rcvRttUs: number
+  rcvRttSeq: number
+  rcvRttTime: number
+  rcvqSpace: number
+  rcvqSeq: number
+  rcvqTime: number
+
+  // send
+  sndUna: number
+  sndNxt: number
+  sndSml: number
+  sndWl1: number
+  sndWnd: number
+  maxWindow: number
+  writeSeq: number
+  pushedSeq: number
+  mssCache: number
+  mssClamp: number
+  pmtu: number
+  /** 20 plus the timestamp option. */
+  headerLength: number
+  nonagle: number
+  lsndtimeMs: number
+  rcvTstampMs: number
+  packetsOut: number
+  retransOut: number
+  sackedOut: number
+  lostOut: number
+  reordering: number
+  highSeq: number
+  retransStampMs: number
+  /** Highest SACKed sequence number, for reordering. */
+  highestSack: number
+
+  // rtt
+  srttUs: number
+  mdevUs: number
+  mdevMaxUs: number
+  rttvarUs: number
+  rttSeq: number
+  minRttUs: number
+  minRttMs: number
+
+  // congestion
+  caState: number
+  sndCwnd: number
+  sndCwndCnt: number
+  sndCwndClamp: number
+  sndCwndUsed: number
+  sndCwndStampMs: number
+  sndSsthresh: number
+  priorSsthresh: number
+  priorCwnd: number
+  prrDelivered: number
+  prrOut: number
+  cwndLimited: boolean
+  maxPacketsOut: number
+  cwndUsageSeq: number
+  congestion: CongestionControl
+  /** The algorithm's own memory. */
+  congestionState: unknown
+
+  // account
+  delivered: number
+  totalRetrans: number
+  bytesSent: number
+  bytesAcked: number
+  bytesReceived: number
+  bytesRetrans: number
+  segsIn: number
+  segsOut: number
+  dataSegsIn: number
+  dataSegsOut: number
+  rcvOooPack: number
+  dsackDups: number
+  reordSeen: number
+
+  constructor(tcp: Tcp, net: TcpNet, congestion: CongestionControl) {
+    super(net, KIND_SOCK)
+    const sysctl = net.sysctl
+    this.tcp = tcp
+    this.owner = null
+    this.route = null
+    this.state = State.CLOSE
+    this.error = 0
+    this.softError = 0
+    this.shutdown = 0
+    this.dead = false
+    this.destroyed = false
+    this.reuseAddress = false
+    this.reusePort = false
+    this.rcvbuf = sysctl.rmemDefault
+    this.sndbuf = sysctl.wmemDefault
+    this.bufferLocks = 0
+    this.bindLocks = 0
+    this.rmemAlloc = 0
+    this.wmemQueued = 0
+    this.forwardAlloc = 0
+    this.noSpace = false
+    this.throttled = false
+    this.deferred = false
+    this.gsoMaxSize = 65_536
+    this.gsoMaxSegs = 65_535
+    this.pacingRate = 0x7fff_ffff
+    this.options = defaultOptions
+    this.bucket = null
+    this.bindNext = null
+    this.bindPrevious = null
+    this.listen = null
+    this.acceptNext = null
+    this.parent = null
+    this.writeQueue = NO_SEGMENTS
+    this.rtxQueue = NO_SEGMENTS
+    this.receiveQueue = NO_SEGMENTS
+    this.ofoQueue = NO_SEGMENTS
+    this.retransmitTimer = null
+    this.delackTimer = null
+    this.keepaliveTimer = null
+    this.pending = 0
+    this.retransmits = 0
+    this.backoff = 0
+    this.totalRto = 0
+    this.rtoUs = 1_000_000
+    this.probesOut = 0
+    this.probesTstampMs = 0
+    this.rcvNxt = 0
+    this.copiedSeq = 0
+    this.rcvWup = 0
+    this.rcvWnd = 0
+    this.windowClamp = 0
+    this.rcvSsthresh = 0
+    this.advmss = 536
+    this.rcvWscale = 0
+    this.sndWscale = 0
+    this.wscaleOk = false
+    this.sackOk = false
+    this.tstampOk = false
+    this.tsRecent = 0
+    this.tsRecentStamp = 0
+    this.tsOffset = 0
+    this.sawTstamp = false
+    this.rcvTsval = 0
+    this.rcvTsecr = 0
+    this.scalingRatio = 128
+    this.ackPending = 0
+    this.ackQuick = 0
+    this.ackPingpong = 0
+    this.atoUs = 0
+    this.lrcvtimeMs = 0
+    this.lastSegSize = 0
+    this.rcvMss = 536
+    this.sackBlocks = null
+    this.lastOowAckMs = 0
+    this.rcvRttUs = 0
+    this.rcvRttSeq = 0
+    this.rcvRttTime = 0
+    this.rcvqSpace = 0
+    this.rcvqSeq = 0
+    this.rcvqTime = 0
+    this.sndUna = 0
+    this.sndNxt = 0
+    this.sndSml = 0
+    this.sndWl1 = 0
+    this.sndWnd = 0
+    this.maxWindow = 0
+    this.writeSeq = 0
+    this.pushedSeq = 0
+    this.mssCache = 536
+    this.mssClamp = 65_535
+    this.pmtu = 0
+    this.headerLength = 20
+    this.nonagle = 0
+    this.lsndtimeMs = 0
+    this.rcvTstampMs = 0
+    this.packetsOut = 0
+    this.retransOut = 0
+    this.sackedOut = 0
+    this.lostOut = 0
+    this.reordering = sysctl.reordering
+    this.highSeq = 0
+    this.retransStampMs = 0
+    this.highestSack = 0
+    this.srttUs = 0
+    this.mdevUs = 1_000_000
+    this.mdevMaxUs = 0
+    this.rttvarUs = 0
+    this.rttSeq = 0
+    this.minRttUs = 0x7fff_ffff
+    this.minRttMs = 0
+    this.caState = CA_OPEN
+    this.sndCwnd = 10
+    this.sndCwndCnt = 0
+    this.sndCwndClamp = 0x7fff_ffff
+    this.sndCwndUsed = 0
+    this.sndCwndStampMs = 0
+    this.sndSsthresh = INFINITE_SSTHRESH
+    this.priorSsthresh = 0
+    this.priorCwnd = 0
+    this.prrDelivered = 0
+    this.prrOut = 0
+    this.cwndLimited = false
+    this.maxPacketsOut = 0
+    this.cwndUsageSeq = 0
+    this.congestion = congestion
+    this.congestionState = null
+    this.delivered = 0
+    this.totalRetrans = 0
+    this.bytesSent = 0
+    this.bytesAcked = 0
+    this.bytesReceived = 0
+    this.bytesRetrans = 0
+    this.segsIn = 0
+    this.segsOut = 0
+    this.dataSegsIn = 0
+    this.dataSegsOut = 0
+    this.rcvOooPack = 0
+    this.dsackDups = 0
+    this.reordSeen = 0
+  }
+
+  onTimer(kind: number): void {
+    this.tcp.timerFired(this, kind)
+  }
+
+  /** The socket's own options, made when the first one is set. */
+  ownOptions(): SockOptions {
+    if (this.options === defaultOptions) this.options = new SockOptions()
+    return this.options
+  }
+}
+
+/** Segments in the network: sent, not acknowledged, not SACKed, not lost; retransmissions count again. */
+export const packetsInFlight = (sock: TcpSock): number =>
+  sock.packetsOut - sock.sackedOut - sock.lostOut + sock.retransOut
+
+/** Bytes of receive window still open for the peer (Linux: tcp_receive_window). */
+export const receiveWindow = (sock: TcpSock): number => {
+  const window = (sock.rcvWup + sock.rcvWnd - sock.rcvNxt) | 0
+  return window < 0 ? 0 : window
+}
+
+/** One past the last sequence number that the peer lets us send (Linux: tcp_wnd_end). */
+export const windowEnd = (sock: TcpSock): number => (sock.sndUna + sock.sndWnd) | 0
+
+/** Whether everything sent that is lost or SACKed has left the network (Linux: tcp_left_out). */
+export const leftOut = (sock: TcpSock): number => sock.sackedOut + sock.lostOut
+
+export const hasShutdown = (sock: TcpSock, bits: number): boolean => (sock.shutdown & bits) !== 0

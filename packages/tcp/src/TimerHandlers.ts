@@ -1,0 +1,250 @@
+/**
+ * What the three timers of a socket do when they fire (RFC 6298 §5, RFC 1122 §4.2.3.5 and §4.2.3.6; Linux:
+ * net/ipv4/tcp_timer.c).
+ */
+import * as Counters from "./Counters.ts"
+import * as Done from "./Done.ts"
+import * as Listen from "./Listen.ts"
+import * as Output from "./Output.ts"
+import * as Points from "./Points.ts"
+import * as Recovery from "./Recovery.ts"
+import * as Retransmit from "./Retransmit.ts"
+import * as State from "./State.ts"
+import * as TimeWait from "./TimeWait.ts"
+import * as Timers from "./Timers.ts"
+import { ACK_SCHED, ACK_TIMER, CA_LOSS, PENDING_PROBE0, PENDING_RETRANS, type TcpSock } from "./TcpSock.ts"
+import { clockMs } from "./Clock.ts"
+import { ETIMEDOUT } from "./Errno.ts"
+
+/** HZ / 2 (TCP_RESOURCE_PROBE_INTERVAL). */
+const RESOURCE_PROBE_US = 500_000
+
+const keepaliveInterval = (sock: TcpSock): number =>
+  (sock.options.keepaliveInterval !== 0 ? sock.options.keepaliveInterval : sock.net.sysctl.keepaliveInterval) *
+  1_000_000_000
+const keepaliveProbes = (sock: TcpSock): number =>
+  sock.options.keepaliveProbes !== 0 ? sock.options.keepaliveProbes : sock.net.sysctl.keepaliveProbes
+
+/** Linux: tcp_write_timer_handler. */
+export const writeTimer = (sock: TcpSock): void => {
+  const pending = sock.pending
+  if (sock.state === State.CLOSE || sock.state === State.LISTEN || pending === 0) return
+  sock.pending = 0
+  if (pending === PENDING_PROBE0) probeTimer(sock)
+  else retransmitTimer(sock)
+}
+
+/** Linux: tcp_retransmit_timer. */
+const retransmitTimer = (sock: TcpSock): void => {
+  const head = sock.rtxQueue.head
+  if (sock.packetsOut === 0 || head === null) return
+  sock.tcp.host.trace(Points.TCP_RETRANSMIT_TIMER, sock, head)
+  const opening = State.bit(State.SYN_SENT) | State.bit(State.SYN_RECV)
+  const isOpening = (State.bit(sock.state) & opening) !== 0
+  if (sock.sndWnd === 0 && !sock.dead && !isOpening) {
+    // The receiver took its window back: probe with data for two minutes, do not count that as loss of the path.
+    const silent = (clockMs(sock) - sock.rcvTstampMs) | 0
+    if (silent > sock.net.sysctl.rtoMax * 2 && Retransmit.timedOut(sock, 0, sock.net.sysctl.rtoMax * 2)) {
+      writeError(sock)
+      return
+    }
+    Recovery.enterLoss(sock)
+    Retransmit.retransmit(sock, head, 1)
+    resetTimeout(sock)
+    return
+  }
+  sock.net.count(Counters.TIMEOUTS)
+  if (writeTimeout(sock, isOpening)) return
+  if (sock.retransmits === 0) countFirstTimeout(sock)
+  Recovery.enterLoss(sock)
+  sock.retransmits++
+  sock.totalRto++
+  const first = sock.rtxQueue.head
+  if (first !== null && Retransmit.retransmit(sock, first, 1) < 0) {
+    Timers.resetXmit(sock, PENDING_RETRANS, Math.min(sock.rtoUs, RESOURCE_PROBE_US))
+    return
+  }
+  resetTimeout(sock)
+}
+
+/** Doubles the RTO and arms the timer; the first SYN timeouts stay linear where the sysctl says so. */
+const resetTimeout = (sock: TcpSock): void => {
+  if (sock.state !== State.SYN_SENT || sock.totalRto > sock.net.sysctl.synLinearTimeouts) {
+    sock.backoff++
+    sock.rtoUs = Math.min(sock.rtoUs * 2, sock.net.sysctl.rtoMax * 1000)
+  }
+  Timers.resetXmit(sock, PENDING_RETRANS, sock.rtoUs)
+}
+
+const countFirstTimeout = (sock: TcpSock): void => {
+  if (sock.caState === CA_LOSS) sock.net.count(Counters.LOSS_FAILURES)
+  else if (sock.caState === 3) sock.net.count(sock.sackOk ? Counters.SACK_RECOVERY_FAIL : Counters.RENO_RECOVERY_FAIL)
+  else if (sock.caState === 1 || sock.sackedOut > 0) {
+    sock.net.count(sock.sackOk ? Counters.SACK_FAILURES : Counters.RENO_FAILURES)
+  }
+}
+
+/** Whether the connection is given up (RFC 1122 §4.2.3.5; Linux: tcp_write_timeout). */
+const writeTimeout = (sock: TcpSock, isOpening: boolean): boolean => {
+  const sysctl = sock.net.sysctl
+  let retries: number
+  let isExpired = false
+  if (isOpening) {
+    retries = sock.options.synRetries !== 0 ? sock.options.synRetries : sysctl.synRetries
+    const most = sock.state === State.SYN_SENT ? retries + sysctl.synLinearTimeouts : retries
+    isExpired = sock.retransmits >= most
+  } else {
+    retries = sysctl.retries2
+    if (sock.dead) {
+      const alive = sock.rtoUs < sysctl.rtoMax * 1000
+      retries = orphanRetries(sock, alive)
+      const doReset = alive || !Retransmit.timedOut(sock, retries, 0)
+      if (Done.isOutOfResources(sock, doReset)) return true
+    }
+  }
+  if (!isExpired) isExpired = Retransmit.timedOut(sock, retries, sock.options.userTimeoutMs)
+  if (isExpired) writeError(sock)
+  return isExpired
+}
+
+/** Linux: tcp_orphan_retries. */
+const orphanRetries = (sock: TcpSock, alive: boolean): number => {
+  const retries = sock.net.sysctl.orphanRetries
+  if (sock.softError !== 0 && !alive) return 0
+  return retries === 0 && alive ? 8 : retries
+}
+
+/** Linux: tcp_write_err. */
+const writeError = (sock: TcpSock): void => {
+  sock.error = sock.softError !== 0 ? sock.softError : ETIMEDOUT
+  sock.net.count(Counters.ABORT_ON_TIMEOUT)
+  Done.purgeWrite(sock)
+  sock.tcp.host.errored(sock)
+  Done.done(sock)
+}
+
+/** Linux: tcp_probe_timer. */
+const probeTimer = (sock: TcpSock): void => {
+  sock.tcp.host.trace(Points.TCP_PROBE_TIMER, sock, null)
+  if (sock.packetsOut > 0 || sock.writeQueue.head === null) {
+    sock.probesOut = 0
+    sock.probesTstampMs = 0
+    return
+  }
+  const now = clockMs(sock)
+  const userTimeout = sock.options.userTimeoutMs
+  if (sock.probesTstampMs === 0) sock.probesTstampMs = now === 0 ? -1 : now
+  else if (userTimeout > 0 && ((now - sock.probesTstampMs) | 0) >= userTimeout) {
+    writeError(sock)
+    return
+  }
+  let most = sock.net.sysctl.retries2
+  if (sock.dead) {
+    const alive = Timers.probe0WhenUs(sock) < sock.net.sysctl.rtoMax * 1000
+    most = orphanRetries(sock, alive)
+    if (!alive && sock.backoff >= most) {
+      writeError(sock)
+      return
+    }
+    if (Done.isOutOfResources(sock, true)) return
+  }
+  if (sock.probesOut >= most) writeError(sock)
+  else sendProbe0(sock)
+}
+
+/** Linux: tcp_send_probe0. */
+const sendProbe0 = (sock: TcpSock): void => {
+  const error = Output.writeWakeup(sock, Counters.WIN_PROBE)
+  if (sock.packetsOut > 0 || sock.writeQueue.head === null) {
+    sock.probesOut = 0
+    sock.backoff = 0
+    sock.probesTstampMs = 0
+    return
+  }
+  sock.probesOut++
+  let afterUs = RESOURCE_PROBE_US
+  if (error === 0) {
+    if (sock.backoff < sock.net.sysctl.retries2) sock.backoff++
+    afterUs = Timers.probe0WhenUs(sock)
+  }
+  const userTimeout = sock.options.userTimeoutMs
+  if (userTimeout > 0) {
+    const left = userTimeout - ((clockMs(sock) - sock.probesTstampMs) | 0)
+    afterUs = Math.max(1000, Math.min(afterUs, left * 1000))
+  }
+  Timers.resetXmit(sock, PENDING_PROBE0, afterUs)
+}
+
+/** Linux: tcp_delack_timer_handler. */
+export const delackTimer = (sock: TcpSock): void => {
+  if (sock.state === State.CLOSE || sock.state === State.LISTEN || (sock.ackPending & ACK_TIMER) === 0) return
+  sock.tcp.host.trace(Points.TCP_DELACK_TIMER, sock, null)
+  sock.ackPending &= ~ACK_TIMER
+  if ((sock.ackPending & ACK_SCHED) === 0) return
+  if (sock.ackPingpong > 0) {
+    // Delayed ACK missed: it is no conversation after all.
+    sock.ackPingpong = 0
+    sock.atoUs = Timers.ATO_MIN_US
+  } else {
+    sock.atoUs = Math.min(sock.atoUs * 2, sock.rtoUs)
+  }
+  Output.sendAck(sock)
+  sock.net.count(Counters.DELAYED_ACKS)
+}
+
+/** Linux: tcp_keepalive_timer. */
+export const keepaliveTimer = (sock: TcpSock): void => {
+  if (sock.state === State.LISTEN) {
+    sock.tcp.host.trace(Points.TCP_SYNACK_TIMER, sock, null)
+    Listen.tick(sock)
+    return
+  }
+  sock.tcp.host.trace(Points.TCP_KEEPALIVE_TIMER, sock, null)
+  if (sock.state === State.FIN_WAIT2 && sock.dead) {
+    finWait2Over(sock)
+    return
+  }
+  if (sock.options.keepOpen === 0 || sock.state === State.CLOSE || sock.state === State.SYN_SENT) return
+  let after = Timers.keepaliveTime(sock)
+  if (sock.packetsOut === 0 && sock.writeQueue.head === null) {
+    after = keepaliveStep(sock)
+    if (after < 0) return
+  }
+  Timers.armKeepalive(sock, after)
+}
+
+/** One look at an idle connection: ns until the next, -1 when it is dead. */
+const keepaliveStep = (sock: TcpSock): number => {
+  const idleMs = idleTimeMs(sock)
+  const time = Timers.keepaliveTime(sock)
+  if (idleMs * 1_000_000 < time) return time - idleMs * 1_000_000
+  const userTimeout = sock.options.userTimeoutMs
+  const isDead = userTimeout > 0 ? idleMs >= userTimeout && sock.probesOut > 0 : sock.probesOut >= keepaliveProbes(sock)
+  if (isDead) {
+    Output.sendActiveReset(sock)
+    writeError(sock)
+    return -1
+  }
+  if (Output.writeWakeup(sock, Counters.KEEP_ALIVE) !== 0) return RESOURCE_PROBE_US * 1000
+  sock.probesOut++
+  return keepaliveInterval(sock)
+}
+
+/** Milliseconds since anything was heard (Linux: keepalive_time_elapsed). */
+const idleTimeMs = (sock: TcpSock): number => {
+  const now = clockMs(sock)
+  return Math.min((now - sock.lrcvtimeMs) | 0, (now - sock.rcvTstampMs) | 0)
+}
+
+/** An orphan waited long enough for the peer's FIN. */
+const finWait2Over = (sock: TcpSock): void => {
+  if (sock.options.linger2 >= 0) {
+    const left = Done.finTime(sock) - TimeWait.TIMEWAIT_LENGTH
+    if (left > 0) {
+      TimeWait.enter(sock, State.FIN_WAIT2, left)
+      return
+    }
+  }
+  Output.sendActiveReset(sock)
+  Done.done(sock)
+}

@@ -1,0 +1,94 @@
+/**
+ * Arming the three timers of a socket: retransmission and zero-window probe (one timer), delayed ACK, keepalive and FIN_WAIT2
+ * (one timer). Each is made when it is first armed. What they do is TimerHandlers.ts (RFC 6298, RFC 1122 §4.2.3.6; Linux:
+ * net/ipv4/tcp_timer.c).
+ */
+import { PENDING_PROBE0, PENDING_RETRANS, type TcpSock } from "./TcpSock.ts"
+import { TIMER_DELACK, TIMER_KEEPALIVE, TIMER_RETRANSMIT } from "./TcpHost.ts"
+
+export const ATO_MIN_US = 40_000
+export const DELACK_MAX_US = 200_000
+/** Milliseconds of the first timeout (TCP_TIMEOUT_INIT). */
+export const initialTimeoutMs = 1000
+
+// ── Arming ──
+
+/** Arms the retransmission timer for `what`, PENDING_* (Linux: tcp_reset_xmit_timer). */
+export const resetXmit = (sock: TcpSock, what: number, afterUs: number): void => {
+  const host = sock.tcp.host
+  sock.pending = what
+  sock.retransmitTimer ??= host.makeTimer(sock, TIMER_RETRANSMIT)
+  const most = sock.net.sysctl.rtoMax * 1000
+  sock.retransmitTimer.arm(host.now() + Math.min(afterUs, most) * 1000)
+}
+
+export const clearXmit = (sock: TcpSock): void => {
+  if (sock.pending === 0) return
+  sock.pending = 0
+  sock.retransmitTimer?.cancel()
+}
+
+/** The retransmission timer runs while something is in flight, from now on (RFC 6298 §5; Linux: tcp_rearm_rto). */
+export const rearmRto = (sock: TcpSock): void => {
+  if (sock.packetsOut === 0) clearXmit(sock)
+  else resetXmit(sock, PENDING_RETRANS, sock.rtoUs)
+}
+
+export const clearAll = (sock: TcpSock): void => {
+  sock.pending = 0
+  sock.ackPending = 0
+  sock.retransmitTimer?.cancel()
+  sock.delackTimer?.cancel()
+  sock.keepaliveTimer?.cancel()
+}
+
+export const armDelack = (sock: TcpSock, at: number): void => {
+  sock.delackTimer ??= sock.tcp.host.makeTimer(sock, TIMER_DELACK)
+  sock.delackTimer.arm(at)
+}
+
+/** @param after ns */
+export const armKeepalive = (sock: TcpSock, after: number): void => {
+  const host = sock.tcp.host
+  sock.keepaliveTimer ??= host.makeTimer(sock, TIMER_KEEPALIVE)
+  sock.keepaliveTimer.arm(host.now() + after)
+}
+
+/** Milliseconds of a boundary of `retries` timeouts that start at `baseMs` and double (Linux: tcp_model_timeout). */
+export const modelTimeoutMs = (retries: number, baseMs: number, rtoMaxMs: number): number => {
+  let doublings = 0
+  for (let most = Math.floor(rtoMaxMs / baseMs); most > 1; most >>= 1) doublings++
+  if (retries <= doublings) return ((2 << retries) - 1) * baseMs
+  return ((2 << doublings) - 1) * baseMs + (retries - doublings) * rtoMaxMs
+}
+
+// ── Zero-window probe ──
+
+export const probe0BaseUs = (sock: TcpSock): number => Math.max(sock.rtoUs, sock.net.sysctl.rtoMin * 1000)
+
+/** When the next probe is due: doubled for each one (Linux: tcp_probe0_when). */
+export const probe0WhenUs = (sock: TcpSock): number => {
+  const most = sock.net.sysctl.rtoMax * 1000
+  return sock.backoff > 16 ? most : Math.min(probe0BaseUs(sock) * (1 << sock.backoff), most)
+}
+
+/** Linux: tcp_ack_probe. The peer answered: the window is open, or the next probe waits longer. */
+export const ackProbe = (sock: TcpSock): void => {
+  const head = sock.writeQueue.head
+  if (head === null) return
+  if (((sock.sndUna + sock.sndWnd - head.endSeq) | 0) >= 0) {
+    sock.backoff = 0
+    sock.probesTstampMs = 0
+    clearXmit(sock)
+  } else {
+    resetXmit(sock, PENDING_PROBE0, probe0WhenUs(sock))
+  }
+}
+
+// ── Keepalive ──
+
+const SECOND = 1_000_000_000
+
+/** Linux: keepalive_time_when, and its kin: ns. */
+export const keepaliveTime = (sock: TcpSock): number =>
+  (sock.options.keepaliveTime !== 0 ? sock.options.keepaliveTime : sock.net.sysctl.keepaliveTime) * SECOND

@@ -1,0 +1,240 @@
+/**
+ * The receive window: how much is offered, how it grows, and the receive buffer that follows the application (RFC 9293
+ * §3.8.6, RFC 7323; Linux: __tcp_select_window, tcp_select_initial_window, tcp_grow_window, tcp_rcv_space_adjust).
+ */
+import * as Counters from "./Counters.ts"
+import { toUs } from "./Clock.ts"
+import { isBefore, type Segment } from "./Segment.ts"
+import type { TcpNet } from "./TcpNet.ts"
+import { hasShutdown, RCV_SHUTDOWN, receiveWindow, type TcpSock } from "./TcpSock.ts"
+import * as Memory from "./Memory.ts"
+
+const MAX_WSCALE = 14
+const MAX_TCP_WINDOW = 32_767
+
+/** Payload that fits in `space` bytes of buffer (Linux: tcp_win_from_space). */
+export const fromSpace = (sock: TcpSock, space: number): number => Math.floor((space * sock.scalingRatio) / 256)
+/** Buffer that holds `window` bytes of payload (Linux: tcp_space_from_win). */
+export const toSpace = (sock: TcpSock, window: number): number => Math.floor((window * 256) / sock.scalingRatio)
+/** Linux: tcp_space. */
+export const space = (sock: TcpSock): number => {
+  const free = sock.rcvbuf - sock.rmemAlloc
+  return free < 0 ? -fromSpace(sock, -free) : fromSpace(sock, free)
+}
+/** Linux: tcp_full_space. */
+export const fullSpace = (sock: TcpSock): number => fromSpace(sock, sock.rcvbuf)
+
+/** What {@link selectInitial} found. */
+export const initial: { rcvWnd: number; windowClamp: number; rcvWscale: number } = {
+  rcvWnd: 0,
+  windowClamp: 0,
+  rcvWscale: 0
+}
+
+/**
+ * Window, clamp and scale to offer in a SYN or SYN-ACK, into {@link initial} (Linux: tcp_select_initial_window).
+ *
+ * @param available payload bytes of the buffer
+ * @param clamp the user's limit, 0 for none
+ * @param segments most segments, 0 for no limit
+ */
+export const selectInitial = (
+  net: TcpNet,
+  available: number,
+  mss: number,
+  clamp: number,
+  scaleOk: boolean,
+  segments: number
+): void => {
+  const sysctl = net.sysctl
+  const most = clamp === 0 ? 65_535 << MAX_WSCALE : clamp
+  let room = Math.max(0, Math.min(available, most))
+  if (room > mss) room -= room % mss
+  let window = sysctl.workaroundSignedWindows !== 0 ? Math.min(room, MAX_TCP_WINDOW) : Math.min(room, 65_535)
+  if (segments > 0) {
+    const count = mss > 1460 ? Math.max(Math.floor((1460 * segments) / mss), 2) : segments
+    window = Math.min(window, count * mss)
+  }
+  let scale = 0
+  if (scaleOk) {
+    let largest = Math.min(most, Math.max(room, sysctl.rmemLimit, sysctl.rmemMax))
+    while (largest > 65_535 && scale < MAX_WSCALE) {
+      largest >>= 1
+      scale++
+    }
+  }
+  initial.rcvWnd = window
+  initial.rcvWscale = scale
+  initial.windowClamp = Math.min(65_535 * (1 << scale), most)
+}
+
+const roundDown = (value: number, unit: number): number => value - (value % unit)
+
+/** The window to offer now, not yet scaled (Linux: __tcp_select_window). */
+export const select = (sock: TcpSock): number => {
+  let mss = sock.rcvMss
+  const allowed = fullSpace(sock)
+  const full = Math.min(sock.windowClamp, allowed)
+  let free = space(sock)
+  if (mss > full) {
+    mss = full
+    if (mss <= 0) return 0
+  }
+  const scale = sock.rcvWscale
+  if (free < full >> 1) {
+    sock.ackQuick = 0
+    if (sock.tcp.memoryPressure) sock.rcvSsthresh = Math.min(sock.rcvSsthresh, 4 * sock.advmss)
+    free = free < 0 ? 0 : roundDown(free, 1 << scale)
+    if (free < allowed >> 4 || free < mss) return 0
+  }
+  if (free > sock.rcvSsthresh) free = sock.rcvSsthresh
+  if (scale !== 0) return Math.ceil(free / (1 << scale)) * (1 << scale)
+  let window = sock.rcvWnd
+  if (window <= free - mss || window > free) window = roundDown(free, mss)
+  else if (mss === full && free > window + (full >> 1)) window = free
+  return window
+}
+
+/**
+ * The window field of the header to be sent, and what goes with offering it (Linux: tcp_select_window). The offered right
+ * edge never moves back.
+ */
+export const forHeader = (sock: TcpSock): number => {
+  const before = sock.rcvWnd
+  const current = receiveWindow(sock)
+  let window = select(sock)
+  if (window < current) {
+    if (window === 0) sock.net.count(Counters.WANT_ZERO_WINDOW_ADV)
+    const unit = 1 << sock.rcvWscale
+    window = Math.ceil(current / unit) * unit
+  }
+  sock.rcvWnd = window
+  sock.rcvWup = sock.rcvNxt
+  if (sock.rcvWscale === 0 && sock.net.sysctl.workaroundSignedWindows !== 0) window = Math.min(window, MAX_TCP_WINDOW)
+  else window = Math.min(window, 65_535 * (1 << sock.rcvWscale))
+  const field = window >>> sock.rcvWscale
+  if (field === 0) {
+    if (before !== 0) sock.net.count(Counters.TO_ZERO_WINDOW_ADV)
+  } else if (before === 0) {
+    sock.net.count(Counters.FROM_ZERO_WINDOW_ADV)
+  }
+  return field
+}
+
+/** The buffer of a connection that is now established (Linux: tcp_init_buffer_space). */
+export const initBuffer = (sock: TcpSock, now: number): void => {
+  const most = fullSpace(sock)
+  if (sock.windowClamp >= most) sock.windowClamp = most
+  sock.rcvSsthresh = Math.min(sock.rcvSsthresh, sock.windowClamp)
+  sock.rcvqSpace = Math.min(sock.rcvWnd, 10 * sock.advmss)
+  sock.rcvqSeq = sock.copiedSeq
+  sock.rcvqTime = toUs(now)
+}
+
+/** Lets the offered window grow when data comes in buffers of good use (Linux: tcp_grow_window). */
+export const grow = (sock: TcpSock, segment: Segment): void => {
+  const room = Math.min(sock.windowClamp, space(sock)) - sock.rcvSsthresh
+  if (room <= 0 || sock.tcp.memoryPressure) return
+  let increment = fromSpace(sock, segment.truesize) <= segment.length ? 2 * sock.advmss : slowGrowth(sock, segment)
+  if (increment === 0) return
+  increment = Math.max(increment, 2 * segment.length)
+  sock.rcvSsthresh += Math.min(room, increment)
+  sock.ackQuick |= 1
+}
+
+/** Linux: __tcp_grow_window. */
+const slowGrowth = (sock: TcpSock, segment: Segment): number => {
+  let truesize = fromSpace(sock, segment.truesize) >> 1
+  let window = fromSpace(sock, sock.net.sysctl.rmemLimit) >> 1
+  while (sock.rcvSsthresh <= window) {
+    if (truesize <= segment.length) return 2 * sock.rcvMss
+    truesize >>= 1
+    window >>= 1
+  }
+  return 0
+}
+
+/** Memory ran short: offers less (Linux: tcp_clamp_window). */
+export const clamp = (sock: TcpSock): void => {
+  sock.ackQuick = 0
+  const limit = sock.net.sysctl.rmemLimit
+  if (sock.rcvbuf < limit && (sock.bufferLocks & 2) === 0 && !sock.tcp.memoryPressure && Memory.isBelowLow(sock)) {
+    sock.rcvbuf = Math.min(sock.rmemAlloc, limit)
+  }
+  if (sock.rmemAlloc > sock.rcvbuf) sock.rcvSsthresh = Math.min(sock.windowClamp, 2 * sock.advmss)
+}
+
+/** Learns the peer's segment size, and how well buffers are used (Linux: tcp_measure_rcv_mss). */
+export const measureMss = (sock: TcpSock, segment: Segment): void => {
+  const length = segment.gsoSize > 0 ? Math.min(segment.gsoSize, segment.length) : segment.length
+  sock.lastSegSize = 0
+  if (length < sock.rcvMss) return
+  if (length !== sock.rcvMss && sock.tcp.profile.measuredScaling) measureScaling(sock, segment)
+  sock.rcvMss = Math.min(length, sock.advmss)
+}
+
+const measureScaling = (sock: TcpSock, segment: Segment): void => {
+  const ratio = Math.max(1, Math.min(255, Math.floor((segment.length * 256) / segment.truesize)))
+  if (ratio === sock.scalingRatio) return
+  sock.scalingRatio = ratio
+  sock.windowClamp = Math.max(fromSpace(sock, sock.rcvbuf), sock.advmss >> 1)
+  if (sock.rcvSsthresh > sock.windowClamp) sock.rcvSsthresh = sock.windowClamp
+  if (sock.windowClamp < sock.rcvqSpace) sock.rcvqSpace = sock.windowClamp
+}
+
+/** RTT seen by the receiver, from the time one window of data takes (Linux: tcp_rcv_rtt_measure). */
+export const measureRtt = (sock: TcpSock, now: number): void => {
+  const us = toUs(now)
+  if (sock.rcvRttTime !== 0) {
+    if (isBefore(sock.rcvNxt, sock.rcvRttSeq)) return
+    updateRtt(sock, Math.max(1, us - sock.rcvRttTime), true)
+  }
+  sock.rcvRttSeq = (sock.rcvNxt + sock.rcvWnd) | 0
+  sock.rcvRttTime = us
+}
+
+/** The same from an echoed timestamp (Linux: tcp_rcv_rtt_measure_ts). */
+export const measureRttByTimestamp = (sock: TcpSock, segment: Segment, nowMs: number): void => {
+  if (!sock.sawTstamp || sock.rcvTsecr === 0 || segment.length < sock.rcvMss) return
+  const elapsed = (nowMs - sock.rcvTsecr) | 0
+  if (elapsed < 0 || elapsed > 1_000_000) return
+  updateRtt(sock, elapsed === 0 ? 1000 : elapsed * 1000, false)
+}
+
+const updateRtt = (sock: TcpSock, sampleUs: number, isWindow: boolean): void => {
+  const sample = Math.min(sampleUs, 200_000_000)
+  const smoothed = sock.rcvRttUs
+  if (smoothed === 0) {
+    sock.rcvRttUs = sample << 3
+  } else if (isWindow) {
+    if (sample << 3 < smoothed) sock.rcvRttUs = sample << 3
+  } else {
+    sock.rcvRttUs = smoothed + (sample - (smoothed >> 3))
+  }
+}
+
+/**
+ * Lets the receive buffer follow what the application reads in a round trip: twice that, and more while the sender is in
+ * slow start (Dynamic Right-Sizing; Linux: tcp_rcv_space_adjust). Called when the application has read.
+ */
+export const adjustBuffer = (sock: TcpSock, now: number): void => {
+  const us = toUs(now)
+  if (sock.rcvRttUs === 0 || us - sock.rcvqTime < sock.rcvRttUs >> 3) return
+  const copied = (sock.copiedSeq - sock.rcvqSeq) | 0
+  if (copied > sock.rcvqSpace && !hasShutdown(sock, RCV_SHUTDOWN)) {
+    const sysctl = sock.net.sysctl
+    if (sysctl.moderateRcvbuf !== 0 && (sock.bufferLocks & 2) === 0) {
+      let wanted = copied * 2 + 16 * sock.advmss
+      wanted += Math.floor((wanted * (copied - sock.rcvqSpace)) / Math.max(1, sock.rcvqSpace))
+      wanted += wanted
+      const buffer = Math.min(toSpace(sock, wanted), sysctl.rmemLimit)
+      if (buffer > sock.rcvbuf) {
+        sock.rcvbuf = buffer
+        sock.windowClamp = fromSpace(sock, buffer)
+      }
+    }
+    sock.rcvqSpace = copied
+  }
+  sock.rcvqSeq = sock.copiedSeq
+  sock.rcvqTime = us
+}

@@ -1,0 +1,215 @@
+/**
+ * What may be sent now: Nagle, CORK, the congestion and the peer's window, super-segment sizes, TSO deferral, small queues
+ * (Linux: tcp_write_xmit and what it calls, net/ipv4/tcp_output.c).
+ */
+import * as Tcp from "@darkfiber/wire/Tcp"
+import * as Output from "./Output.ts"
+import * as Points from "./Points.ts"
+import * as Retransmit from "./Retransmit.ts"
+import * as SendQueue from "./SendQueue.ts"
+import * as State from "./State.ts"
+import { CA_RECOVERY, NAGLE_CORK, NAGLE_PUSH, type TcpSock, packetsInFlight, windowEnd } from "./TcpSock.ts"
+import { type Segment, isAfter, isBefore } from "./Segment.ts"
+import { clockMs } from "./Clock.ts"
+import { inCwndReduction } from "./Congestion.ts"
+
+/** A small segment that is not yet acknowledged is on its way (Linux: tcp_minshall_check). */
+const hasSmallInFlight = (sock: TcpSock): boolean =>
+  isAfter(sock.sndSml, sock.sndUna) && !isAfter(sock.sndSml, sock.sndNxt)
+
+/** Whether Nagle's algorithm or CORK holds a partial segment back (RFC 1122 §4.2.3.4; Linux: tcp_nagle_check). */
+const isHeldBack = (sock: TcpSock, isPartial: boolean, nonagle: number): boolean =>
+  isPartial && ((nonagle & NAGLE_CORK) !== 0 || (nonagle === 0 && sock.packetsOut > 0 && hasSmallInFlight(sock)))
+
+const nagleTest = (sock: TcpSock, segment: Segment, mss: number, nonagle: number): boolean =>
+  (nonagle & NAGLE_PUSH) !== 0 || (segment.flags & Tcp.FIN) !== 0 || !isHeldBack(sock, segment.length < mss, nonagle)
+
+/** Wire segments in a super-segment (Linux: tcp_tso_autosize): about a millisecond's worth, more on short paths. */
+export const tsoSegments = (sock: TcpSock, mss: number): number => {
+  const sysctl = sock.net.sysctl
+  let bytes = Math.floor(sock.pacingRate / 1024)
+  const shift = sock.minRttUs >> sysctl.tsoRttLog
+  if (shift < 31) bytes += sock.gsoMaxSize >> shift
+  bytes = Math.min(bytes, sock.gsoMaxSize - 1 - 60 - 20)
+  return Math.min(Math.max(Math.floor(bytes / mss), sysctl.minTsoSegs), sock.gsoMaxSegs)
+}
+
+/** Bytes of `segment` that go out now (Linux: tcp_mss_split_point). */
+const splitPoint = (sock: TcpSock, segment: Segment, mss: number, segments: number, nonagle: number): number => {
+  const window = (windowEnd(sock) - segment.seq) | 0
+  const most = mss * segments
+  if (most <= window && segment !== sock.writeQueue.tail) return most
+  const needed = Math.min(segment.length, window)
+  if (most <= needed) return most
+  const partial = needed % mss
+  return isHeldBack(sock, partial !== 0, nonagle) ? needed - partial : needed
+}
+
+/** Whether waiting for another ACK makes a larger super-segment (Linux: tcp_tso_should_defer). */
+const shouldDefer = (sock: TcpSock, segment: Segment, segments: number): boolean => {
+  if (sock.caState >= CA_RECOVERY || ((clockMs(sock) - sock.lsndtimeMs) | 0) > 1) return false
+  const windowRoom = (windowEnd(sock) - segment.seq) | 0
+  const cwndRoom = (sock.sndCwnd - packetsInFlight(sock)) * sock.mssCache
+  const limit = Math.min(windowRoom, cwndRoom)
+  if (limit >= segments * sock.mssCache) return false
+  if (segment !== sock.writeQueue.tail && limit >= segment.length) return false
+  const divisor = sock.net.sysctl.tsoWinDivisor
+  if (divisor > 0) {
+    const chunk = Math.floor(Math.min(sock.sndWnd, sock.sndCwnd * sock.mssCache) / divisor)
+    if (limit >= chunk) return false
+  } else if (limit > 3 * sock.mssCache) {
+    return false
+  }
+  const oldest = sock.rtxQueue.head
+  if (oldest === null) return false
+  // Half an RTT since the oldest segment left: its ACK is not about to come.
+  const age = sock.tcp.host.now() - oldest.sentAt
+  if (age < (sock.srttUs >> 4) * 1000) return false
+  if ((segment.flags & Tcp.FIN) !== 0 || segment.endOfRecord !== 0) return false
+  return true
+}
+
+/** Too much of this socket waits in qdisc and driver (TSQ; Linux: tcp_small_queue_check). */
+const isThrottled = (sock: TcpSock, segment: Segment): boolean => {
+  const waiting = sock.tcp.host.wmemAlloc(sock)
+  if (waiting === 0) return false
+  const limit = Math.min(
+    Math.max(2 * segment.truesize, Math.floor(sock.pacingRate / 1024)),
+    sock.net.sysctl.limitOutputBytes
+  )
+  if (waiting <= limit || sock.rtxQueue.head === null) return false
+  sock.throttled = true
+  return true
+}
+
+/** Rate that super-segment sizes follow, bytes a second (Linux: tcp_update_pacing_rate). */
+export const updatePacingRate = (sock: TcpSock): void => {
+  const sysctl = sock.net.sysctl
+  const ratio = sock.sndCwnd < sock.sndSsthresh >> 1 ? sysctl.pacingSsRatio : sysctl.pacingCaRatio
+  let rate = sock.mssCache * Math.max(sock.sndCwnd, sock.packetsOut) * 8 * 10_000 * ratio
+  if (sock.srttUs > 0) rate = Math.floor(rate / sock.srttUs)
+  sock.pacingRate = Math.min(rate, sock.options.maxPacingRate)
+}
+
+/** Result of {@link writeXmit}: nothing is in flight and something waits; nothing more may be sent; the budget is spent. */
+export const BLOCKED = 1
+export const DONE = 0
+export const MORE = 2
+
+/**
+ * Sends what may be sent.
+ *
+ * @param pushOne 1: at most one segment, sent even if deferring would be better; 0: as much as the budget allows
+ * @param budget most (super-)segments
+ */
+export const writeXmit = (sock: TcpSock, mss: number, nonagle: number, pushOne: number, budget: number): number => {
+  const tcp = sock.tcp
+  let sent = 0
+  let isCwndLimited = false
+  let result = DONE
+  const packetsBefore = sock.packetsOut
+  const segments = tsoSegments(sock, mss)
+  tcp.host.trace(Points.TCP_WRITE_XMIT, sock, null)
+  for (let segment = sock.writeQueue.head; segment !== null; segment = sock.writeQueue.head) {
+    if (sent >= budget) {
+      result = MORE
+      break
+    }
+    SendQueue.setGso(segment, mss)
+    const quota = Output.cwndQuota(sock)
+    if (quota === 0) {
+      isCwndLimited = true
+      break
+    }
+    if (!mayGo(sock, segment, mss)) break
+    const fits = Math.min(quota, segments)
+    if (segment.gsoSegments === 1) {
+      const isLast = segment === sock.writeQueue.tail
+      if (!nagleTest(sock, segment, mss, isLast ? nonagle : NAGLE_PUSH)) break
+    } else if (pushOne === 0 && shouldDefer(sock, segment, segments)) {
+      isCwndLimited = (sock.sndCwnd - packetsInFlight(sock)) * sock.mssCache < ((windowEnd(sock) - segment.seq) | 0)
+      break
+    }
+    const limit = segment.gsoSegments > 1 ? splitPoint(sock, segment, mss, fits, nonagle) : mss
+    if (limit <= 0) break
+    if (segment.length > limit && !SendQueue.fragment(sock, segment, limit, mss)) break
+    if (isThrottled(sock, segment)) break
+    if (Output.transmit(sock, segment, segment.seq, segment.flags) !== 0) break
+    const length = segment.length
+    Output.newDataSent(sock, segment)
+    if (length < mss * segment.gsoSegments) sock.sndSml = segment.endSeq
+    sent++
+    if (pushOne !== 0) break
+  }
+  if (sent > 0 && inCwndReduction(sock)) sock.prrOut += sock.packetsOut - packetsBefore
+  if (sent > 0 || isCwndLimited) {
+    isCwndLimited ||= packetsInFlight(sock) >= sock.sndCwnd
+    Output.validateCwnd(sock, isCwndLimited)
+  }
+  if (sent > 0) return result
+  return result === MORE ? MORE : sock.packetsOut === 0 && sock.writeQueue.head !== null ? BLOCKED : DONE
+}
+
+/** Whether the peer's window has room for the segment's first part (Linux: tcp_snd_wnd_test). */
+const mayGo = (sock: TcpSock, segment: Segment, mss: number): boolean => {
+  const end = segment.length > mss ? (segment.seq + mss) | 0 : segment.endSeq
+  return !isAfter(end, windowEnd(sock))
+}
+
+/** Sends what may be sent within the host's budget (Linux: __tcp_push_pending_frames). */
+export const pushPending = (sock: TcpSock, mss: number, nonagle: number): void => {
+  if (sock.state === State.CLOSE) return
+  const result = writeXmit(sock, mss, nonagle, 0, sock.tcp.host.xmitBudget)
+  if (result === BLOCKED) Output.checkProbeTimer(sock)
+  else if (result === MORE && !sock.deferred) {
+    sock.deferred = true
+    sock.tcp.host.deferXmit(sock)
+  }
+}
+
+/** After an ACK: sends what has become possible (Linux: tcp_push_pending_frames). */
+export const pushPendingFrames = (sock: TcpSock): void => {
+  if (sock.writeQueue.head !== null) pushPending(sock, Output.currentMss(sock), sock.nonagle)
+}
+
+/**
+ * The host's answer to `deferXmit`, and what it calls when `wmemAlloc` of a throttled socket has fallen (Linux:
+ * tcp_tsq_handler).
+ */
+export const resume = (sock: TcpSock): void => {
+  sock.deferred = false
+  sock.throttled = false
+  const live =
+    State.bit(State.ESTABLISHED) |
+    State.bit(State.FIN_WAIT1) |
+    State.bit(State.CLOSING) |
+    State.bit(State.CLOSE_WAIT) |
+    State.bit(State.LAST_ACK)
+  if (sock.destroyed || (State.bit(sock.state) & live) === 0) return
+  const mss = Output.currentMss(sock)
+  if (sock.lostOut > sock.retransOut && sock.sndCwnd > packetsInFlight(sock)) {
+    Retransmit.retransmitQueue(sock)
+  }
+  pushPending(sock, mss, sock.nonagle)
+}
+
+/**
+ * One call of `tcp_push` at the end of a write: marks the last segment and sends what may go (Linux: tcp_push).
+ *
+ * @param more MSG_MORE: the tail waits as under CORK
+ */
+export const push = (sock: TcpSock, mss: number, nonagle: number, more: boolean): void => {
+  const tail = sock.writeQueue.tail
+  if (tail === null) return
+  if (!more || isForcedPush(sock)) markPush(sock, tail)
+  pushPending(sock, mss, more ? NAGLE_CORK : nonagle)
+}
+
+export const markPush = (sock: TcpSock, segment: Segment): void => {
+  segment.flags |= Tcp.PSH
+  sock.pushedSeq = sock.writeSeq
+}
+
+/** More than half of the peer's largest window was written since the last PSH (Linux: forced_push). */
+export const isForcedPush = (sock: TcpSock): boolean =>
+  isBefore((sock.pushedSeq + (sock.maxWindow >> 1)) | 0, sock.writeSeq)

@@ -1,0 +1,219 @@
+/**
+ * Runs lines of commands on a simulated host.
+ *
+ *     Shell.execute(place, "ip addr; ss -nlt | grep :80")     at once: nothing in it takes virtual time
+ *     Shell.spawn(place, "ping -c 3 10.0.0.2", onEnd)         as a process of the host: anything
+ *
+ * Configuration and views happen in the instant in which they are reached and cost the host no CPU time.
+ */
+import { EIO } from "@darkfiber/kernel-net/Errno"
+import { type Place, placeOf, type Machine } from "@darkfiber/observe/Machine"
+import * as Procfs from "@darkfiber/observe/Procfs"
+import * as Sysctls from "@darkfiber/observe/Sysctls"
+import type { Process } from "@darkfiber/sockets/Process"
+import { Effect, Result } from "effect"
+import { type Command, isTimed, type Invocation, type Result as CommandResult } from "./Command.ts"
+import { write } from "./commands/Sysctl.ts"
+import { failure, type Outcome, outcome } from "./Outcome.ts"
+import { commands as standard } from "./Registry.ts"
+import * as Script from "./Script.ts"
+import { strerror } from "./Strerror.ts"
+import * as Words from "./Words.ts"
+
+export interface ShellOptions {
+  readonly commands: ReadonlyMap<string, Command>
+  /** Gets output as it comes: 1 for stdout, 2 for stderr. The outcome at the end holds all of it again. */
+  readonly output: ((stream: 1 | 2, text: string) => void) | null
+}
+
+export const defaults: ShellOptions = { commands: standard, output: null }
+
+/** Why a line cannot run at once. */
+const needsTime = (name: string): Outcome =>
+  failure(`${name}: takes virtual time: it runs as a process of the host`, 126)
+
+/** The exit status of a line that cannot be read. */
+const USAGE = 2
+const NOT_FOUND = 127
+
+/** Collected output of a line. */
+class Collector {
+  stdout = ""
+  stderr = ""
+  private readonly output: ShellOptions["output"]
+
+  constructor(output: ShellOptions["output"]) {
+    this.output = output
+  }
+
+  write(stream: 1 | 2, text: string): void {
+    if (text === "") return
+    if (stream === 1) this.stdout += text
+    else this.stderr += text
+    if (this.output !== null) this.output(stream, text)
+  }
+}
+
+/** Runs a line in this instant. A command that takes virtual time is refused with status 126. */
+export const execute = (place: Place, line: string, options: Partial<ShellOptions> = {}): Outcome => {
+  const steps = run(place, line, { ...defaults, ...options })
+  let next = steps.next()
+  while (next.done !== true) next = steps.next(needsTime(next.value.name))
+  return next.value
+}
+
+/** Runs a line inside a process: what takes virtual time is waited for. */
+export const program = (place: Place, line: string, options: Partial<ShellOptions> = {}): Effect.Effect<Outcome> =>
+  Effect.suspend(() => {
+    const steps = run(place, line, { ...defaults, ...options })
+    const go = (answer: Outcome | undefined): Effect.Effect<Outcome> => {
+      const next = answer === undefined ? steps.next() : steps.next(answer)
+      return next.done === true ? Effect.succeed(next.value) : Effect.flatMap(next.value.effect, go)
+    }
+    return go(undefined)
+  })
+
+/**
+ * Starts a line as a process named `sh` in the place's namespace.
+ *
+ * @param onEnd gets the outcome, in the process phase of the instant in which the line has ended; never when it was killed
+ * @returns the process, or a negative errno
+ */
+export const spawn = (
+  place: Place,
+  line: string,
+  onEnd: (result: Outcome) => void,
+  options: Partial<ShellOptions> = {}
+): Process | number => {
+  if (place.processes === null) return -EIO
+  const effect = Effect.map(program(place, line, options), (result) => {
+    onEnd(result)
+    return result.code
+  })
+  return place.processes.spawn("sh", place.net, effect)
+}
+
+/** Where `HOST[/netns]` of a command line leads. Null for a namespace that is not there. */
+export const placeFor = (machine: Machine, netns: string | null = null): Place | null => placeOf(machine, netns)
+
+/** What a line asks to wait for. */
+interface Wait {
+  readonly name: string
+  readonly effect: Effect.Effect<Outcome>
+}
+
+/** A line as steps: yields what takes virtual time and is given its outcome. */
+function* run(place: Place, line: string, options: ShellOptions): Generator<Wait, Outcome, Outcome> {
+  const script = Script.parse(line)
+  if (Result.isFailure(script)) return failure(`sh: ${Words.describe(script.failure)}`, USAGE)
+  const collector = new Collector(options.output)
+  let code = 0
+  for (const pipeline of script.success) {
+    if (pipeline.condition === "&&" && code !== 0) continue
+    if (pipeline.condition === "||" && code === 0) continue
+    code = yield* runPipeline(place, pipeline, options, collector)
+    if (pipeline.isNegated) code = code === 0 ? 1 : 0
+  }
+  return outcome(collector.stdout, collector.stderr, code)
+}
+
+/** Commands run one after the other, each with the whole output of the one before. */
+function* runPipeline(
+  place: Place,
+  pipeline: Script.Pipeline,
+  options: ShellOptions,
+  collector: Collector
+): Generator<Wait, number, Outcome> {
+  let stdin = ""
+  let code = 0
+  const last = pipeline.commands.length - 1
+  for (let at = 0; at <= last; at++) {
+    const command = pipeline.commands[at]!
+    const isPiped = at < last
+    const result = yield* runOne(place, command, stdin, options, isPiped ? null : collector)
+    code = result.code
+    stdin = result.stdout
+    collector.write(2, result.stderr)
+    if (!isPiped) collector.write(1, result.stdout)
+  }
+  return code
+}
+
+/** One command with its redirections. What it emitted to `collector` is not in the outcome. */
+function* runOne(
+  place: Place,
+  command: Script.SimpleCommand,
+  piped: string,
+  options: ShellOptions,
+  collector: Collector | null
+): Generator<Wait, Outcome, Outcome> {
+  const streams = redirect(place, command)
+  if ("code" in streams) return streams
+  const direct = collector !== null && command.redirections.length === 0
+  let emitted = ""
+  const emit = (text: string): void => {
+    if (direct) collector.write(1, text)
+    else emitted += text
+  }
+  const stdin = streams.stdin ?? piped
+  const invocation: Invocation = {
+    place,
+    stdin,
+    emit,
+    again: (name, args, there) => call(name, args, { ...invocation, place: there }, options)
+  }
+  const first = call(command.name, command.args, invocation, options)
+  const result = isTimed(first) ? yield { name: command.name, effect: first.effect } : first
+  return streams.apply({ ...result, stdout: emitted + result.stdout })
+}
+
+const call = (
+  name: string,
+  args: ReadonlyArray<string>,
+  invocation: Invocation,
+  options: ShellOptions
+): CommandResult => {
+  const command = options.commands.get(name)
+  if (command !== undefined) {
+    const here: Invocation = {
+      ...invocation,
+      again: (other, rest, there) => call(other, rest, { ...invocation, place: there }, options)
+    }
+    return command.run(args, here)
+  }
+  if (name === "help") return outcome([...options.commands.values()].map((one) => `${one.usage}\n`).join(""))
+  return failure(`sh: ${name}: command not found`, NOT_FOUND)
+}
+
+interface Streams {
+  /** What `<` reads; undefined for the pipe. */
+  readonly stdin: string | undefined
+  /** Sends the outcome where the redirections say. */
+  readonly apply: (result: Outcome) => Outcome
+}
+
+/** Files that can be written are /dev/null and what stands under /proc/sys. */
+const redirect = (place: Place, command: Script.SimpleCommand): Streams | Outcome => {
+  let stdin: string | undefined
+  const steps: Array<(result: Outcome) => Outcome> = []
+  for (const { stream, target } of command.redirections) {
+    if (stream === 0) {
+      const text = target === "/dev/null" ? "" : Procfs.read(place, target)
+      if (text === null) return failure(`sh: ${target}: No such file or directory`)
+      stdin = text
+    } else if (target === "&1")
+      steps.push((result) => ({ ...result, stdout: result.stdout + result.stderr, stderr: "" }))
+    else if (target === "/dev/null")
+      steps.push((result) => (stream === 1 ? { ...result, stdout: "" } : { ...result, stderr: "" }))
+    else if (target.startsWith("/proc/sys/") && stream === 1) steps.push((result) => writeFile(place, target, result))
+    else return failure(`sh: ${target}: Read-only file system`)
+  }
+  return { stdin, apply: (result) => steps.reduce((all, step) => step(all), result) }
+}
+
+const writeFile = (place: Place, path: string, result: Outcome): Outcome => {
+  const status = write(place, Sysctls.canonical(path.slice("/proc/sys/".length)), result.stdout)
+  if (status === 0) return { ...result, stdout: "" }
+  const reason = `sh: ${path}: ${strerror(status)}\n`
+  return { stdout: "", stderr: result.stderr + reason, code: 1 }
+}

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict"
+import { execFileSync, spawnSync } from "node:child_process"
+import * as fc from "fast-check"
+import { describe, it } from "vitest"
+import { textFilters } from "@darkfiber/tools/TextFilters"
+
+const run = (name: string, args: ReadonlyArray<string>, stdin: string) => textFilters.get(name)!(args, stdin)
+const line = fc.string({ unit: fc.constantFrom(..."ab1 9:-.x".split("")), maxLength: 8 })
+const text = fc.array(line, { maxLength: 8 }).map((all) => all.map((one) => `${one}\n`).join(""))
+
+/** The machine's own tools, where there are any. */
+const hasTools = spawnSync("sort", ["--version"]).status === 0
+const real = (name: string, args: ReadonlyArray<string>, stdin: string): string =>
+  execFileSync(name, args, { input: stdin, encoding: "utf8", env: { PATH: process.env["PATH"] ?? "", LC_ALL: "C" } })
+
+describe("TextFilters", () => {
+  const samples: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
+    ["head", ["-n", "2"]],
+    ["head", ["-1"]],
+    ["head", ["-n", "-1"]],
+    ["tail", ["-n", "2"]],
+    ["tail", ["-n", "+2"]],
+    ["wc", ["-l"]],
+    ["wc", []],
+    ["sort", []],
+    ["sort", ["-r"]],
+    ["sort", ["-n"]],
+    ["sort", ["-u"]],
+    ["uniq", ["-c"]],
+    ["cut", ["-d:", "-f2"]],
+    ["cut", ["-c", "2-3"]],
+    ["tr", ["a-b", "xy"]],
+    ["tr", ["-d", "1"]],
+    ["tr", ["-s", " "]]
+  ]
+  const input = "b 1\na:2:3\n\n10 x\na:2:3\na:2:3\n-9..\n  9\n"
+  for (const [name, args] of samples) {
+    it.runIf(hasTools)(`${name} ${args.join(" ")} prints what coreutils print`, () => {
+      assert.equal(run(name, args, input).stdout, real(name, args, input))
+    })
+  }
+
+  it("grep chooses the lines that the expression matches, and -v the others", () => {
+    fc.assert(
+      fc.property(text, fc.constantFrom("a", "^a", "1$", "a.", "[0-9]", "a\\|b"), (input, pattern) => {
+        const hits = run("grep", [pattern], input).stdout
+        const misses = run("grep", ["-v", pattern], input).stdout
+        const expression = new RegExp(pattern.replace("\\|", "|"))
+        assert.equal(
+          hits,
+          input.replace(/.*\n/g, (one) => (expression.test(one.slice(0, -1)) ? one : ""))
+        )
+        assert.equal(hits.length + misses.length, input.length)
+        assert.equal(run("grep", ["-c", pattern], input).stdout, `${hits.split("\n").length - 1}\n`)
+        assert.equal(run("grep", ["-q", pattern], input).code, hits === "" ? 1 : 0)
+      })
+    )
+  })
+
+  it("grep tells basic from extended expressions", () => {
+    assert.equal(run("grep", ["a+"], "a+\naa\n").stdout, "a+\n")
+    assert.equal(run("grep", ["-E", "a+$"], "a+\naa\n").stdout, "aa\n")
+    assert.equal(run("grep", ["-F", "."], "a\n.\n").stdout, ".\n")
+    assert.equal(run("grep", ["-o", "[[:digit:]]*x"], "12x 3x\n").stdout, "12x\n3x\n")
+  })
+
+  it("never throws, whatever the arguments", () => {
+    const args = fc.array(
+      fc.oneof(fc.string({ maxLength: 5 }), fc.constantFrom("-n", "-k", "-f", "-d", "-e", "-c", "--"))
+    )
+    fc.assert(
+      fc.property(fc.constantFrom(...textFilters.keys()), args, text, (name, words, input) => {
+        const { code } = run(name, words, input)
+        assert.ok(code === 0 || code === 1 || code === 2)
+      })
+    )
+  })
+})
