@@ -5,12 +5,12 @@
  * Node 20); `pnpm generate` writes it and a test proves it equals this table.
  */
 
-/** A permission narrower than a whole package. */
+/** A permission narrower than a whole package. It narrows `src/` only: tests, benches and examples import it whole. */
 export interface PartOf {
   readonly package: string
   /** Only this folder of the imported package's `src/`. */
   readonly folder: string
-  /** Only from this folder of the importing package's `src/`; absent: from anywhere in it. */
+  /** Only from this folder of the importing package's `src/`; absent: from anywhere in `src/`. */
   readonly from?: string
 }
 
@@ -75,43 +75,43 @@ export const reachable = (layer: Layer): ReadonlyArray<string> => [
 
 const anyOf = (names: ReadonlyArray<string>): string => `(${names.join("|")})`
 
-/** Allowed everywhere in the package: whole packages, and parts without a `from`. */
-const openTargets = (layer: Layer): ReadonlyArray<string> =>
-  layer.imports.flatMap((entry) => {
-    if (typeof entry === "string") return [`packages/${entry}/`]
-    return entry.from === undefined ? [`packages/${entry.package}/src/${entry.folder}/`] : []
+const packageRule = (layer: Layer): Rule => ({
+  name: `layer-${layer.name}`,
+  comment: `${layer.name} may import ${reachable(layer).join(", ") || "nothing of ours"}.`,
+  severity: "error",
+  from: { path: `^packages/${layer.name}/` },
+  to: {
+    path: "^(packages|apps)/",
+    pathNot: `^${anyOf([layer.name, ...reachable(layer)].map((name) => `packages/${name}/`))}`
+  }
+})
+
+const partsOf = (layer: Layer): ReadonlyArray<PartOf> => layer.imports.filter((entry) => typeof entry !== "string")
+
+/** Of a package that is open in part, `src/` imports only the folders of the table. */
+const partRules = (layer: Layer): ReadonlyArray<Rule> =>
+  [...new Set(partsOf(layer).map((part) => part.package))].map((name) => {
+    const folders = partsOf(layer).flatMap((part) => (part.package === name ? [part.folder] : []))
+    return {
+      name: `part-${layer.name}-${name}`,
+      comment: `The src of ${layer.name} imports of ${name} only ${folders.join(", ")}.`,
+      severity: "error",
+      from: { path: `^packages/${layer.name}/src/` },
+      to: { path: `^packages/${name}/`, pathNot: `^packages/${name}/src/${anyOf(folders)}/` }
+    }
   })
 
-const packageRule = (layer: Layer): Rule => {
-  const gated = layer.imports.filter((entry) => typeof entry !== "string" && entry.from !== undefined) as Array<PartOf>
-  const targets = [
-    `packages/${layer.name}/`,
-    ...openTargets(layer),
-    ...gated.map((part) => `packages/${part.package}/src/${part.folder}/`)
-  ]
-  return {
-    name: `layer-${layer.name}`,
-    comment: `${layer.name} may import ${reachable(layer).join(", ") || "nothing of ours"}.`,
-    severity: "error",
-    from: { path: `^packages/${layer.name}/` },
-    to: { path: "^(packages|apps)/", pathNot: `^${anyOf(targets)}` }
-  }
-}
-
 const gateRules = (layer: Layer): ReadonlyArray<Rule> =>
-  layer.imports.flatMap((entry) =>
-    typeof entry === "string" || entry.from === undefined
+  partsOf(layer).flatMap((part) =>
+    part.from === undefined
       ? []
       : [
           {
-            name: `gate-${layer.name}-${entry.package}-${entry.folder}`,
-            comment: `${layer.name} imports ${entry.package}/${entry.folder} only from its ${entry.from}/ folder.`,
+            name: `gate-${layer.name}-${part.package}-${part.folder}`,
+            comment: `The src of ${layer.name} imports ${part.package}/${part.folder} only from its ${part.from}/ folder.`,
             severity: "error" as const,
-            from: {
-              path: `^packages/${layer.name}/`,
-              pathNot: `^packages/${layer.name}/(src/${entry.from}|test|bench|examples)/`
-            },
-            to: { path: `^packages/${entry.package}/src/${entry.folder}/` }
+            from: { path: `^packages/${layer.name}/src/`, pathNot: `^packages/${layer.name}/src/${part.from}/` },
+            to: { path: `^packages/${part.package}/src/${part.folder}/` }
           }
         ]
   )
@@ -207,6 +207,7 @@ const generalRules: ReadonlyArray<Rule> = [
 /** The `forbidden` rules of dependency-cruiser; what `tooling/layers.json` holds. */
 export const rules: ReadonlyArray<Rule> = [
   ...layers.map(packageRule),
+  ...layers.flatMap(partRules),
   ...layers.flatMap(gateRules),
   ...layers.map(privateRules),
   ...generalRules

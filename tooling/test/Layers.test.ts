@@ -110,6 +110,12 @@ describe("dependency-cruiser with these rules", () => {
     })
     const others: Files = {
       "packages/kernel-net/src/driver/Good.ts": importing("@darkfiber/hardware/nic/A"),
+      ...Object.fromEntries(
+        ["test/Good.test.ts", "bench/Good.ts", "examples/Good.ts"].map((path) => [
+          `packages/kernel-net/${path}`,
+          importing("@darkfiber/hardware/nic/A", "@darkfiber/hardware/link/A", "@darkfiber/hardware/A")
+        ])
+      ),
       "packages/wire/src/Uses.ts": importing("./internal/A.ts", "./hot/A.ts"),
       "packages/sim/src/hot/Good.ts": importing("../A.ts"),
       "packages/wire/test/Uses.test.ts": importing("../src/internal/A.ts", "../src/hot/A.ts", "fast-check", "node:fs"),
@@ -145,8 +151,12 @@ describe("dependency-cruiser with these rules", () => {
   it("reports a planted violation of each other rule", () => {
     const planted: Readonly<Record<string, readonly [text: string, rules: string]>> = {
       "packages/kernel-net/src/BadNic.ts": [importing("@darkfiber/hardware/nic/A"), "gate-kernel-net-hardware-nic"],
-      "packages/kernel-net/src/BadLink.ts": [importing("@darkfiber/hardware/link/A"), "layer-kernel-net"],
-      "packages/kernel-net/src/driver/BadLink.ts": [importing("@darkfiber/hardware/link/A"), "layer-kernel-net"],
+      "packages/kernel-net/src/BadLink.ts": [importing("@darkfiber/hardware/link/A"), "part-kernel-net-hardware"],
+      "packages/kernel-net/src/driver/BadLink.ts": [
+        importing("@darkfiber/hardware/link/A"),
+        "part-kernel-net-hardware"
+      ],
+      "packages/kernel-net/src/driver/BadTop.ts": [importing("@darkfiber/hardware/A"), "part-kernel-net-hardware"],
       "packages/memory/src/BadInternal.ts": [importing("../../sim/src/internal/A.ts"), "private-sim"],
       "packages/memory/test/BadHot.test.ts": [importing("../../sim/src/hot/A.ts"), "private-sim"],
       "packages/memory/src/BadExports.ts": [importing("@darkfiber/sim/internal/A"), "could-not-resolve"],

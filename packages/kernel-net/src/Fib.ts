@@ -85,10 +85,47 @@ export interface RouteSpec {
 const refusal = (type: number): number =>
   type === D.BLACKHOLE ? -EINVAL : type === D.PROHIBIT ? -13 : type === D.UNREACHABLE ? -113 : 0
 
+const CACHED = 16
+
+/** Answers of a table by destination, good for one generation of routes: a walk through the trie costs cache misses. */
+class Answers {
+  private readonly keys: Int32Array
+  private readonly values: Array<FibInfo | null | undefined>
+  private generation: number
+
+  constructor() {
+    this.keys = new Int32Array(CACHED)
+    this.values = Array.from({ length: CACHED }, () => undefined)
+    this.generation = 0
+  }
+
+  /** Undefined when it is not known. */
+  get(destination: number, generation: number): FibInfo | null | undefined {
+    if (this.generation !== generation) {
+      this.values.fill(undefined)
+      this.generation = generation
+      return undefined
+    }
+    const slot = slotOf(destination)
+    return this.keys[slot] === destination ? this.values[slot] : undefined
+  }
+
+  set(destination: number, info: FibInfo | null): void {
+    const slot = slotOf(destination)
+    this.keys[slot] = destination
+    this.values[slot] = info
+  }
+}
+
+const slotOf = (destination: number): number =>
+  (destination ^ (destination >>> 8) ^ (destination >>> 16)) & (CACHED - 1)
+
 export class Fib {
   private readonly net: Netns
   private readonly local: Lpm<Array<FibInfo>>
   private readonly main: Lpm<Array<FibInfo>>
+  private readonly answers: Answers
+  private readonly localAnswers: Answers
   /** Look-ups made: what a route cache spares. */
   lookups: number
   /** Negative errno of the last look-up that found nothing or a refusing route. */
@@ -98,6 +135,8 @@ export class Fib {
     this.net = net
     this.local = new Lpm()
     this.main = new Lpm()
+    this.answers = new Answers()
+    this.localAnswers = new Answers()
     this.lookups = 0
     this.error = 0
   }
@@ -107,12 +146,21 @@ export class Fib {
    */
   lookup(destination: number, oif: number): FibInfo | null {
     this.lookups++
-    return this.search(this.local, destination, oif) ?? this.searchMain(destination, oif)
+    if (oif !== 0) return this.search(this.local, destination, oif) ?? this.searchMain(destination, oif)
+    const known = this.answers.get(destination, this.net.routeGeneration)
+    if (known !== undefined && known !== null) return known
+    const found = this.search(this.local, destination, 0) ?? this.searchMain(destination, 0)
+    if (found !== null) this.answers.set(destination, found)
+    return found
   }
 
   /** The route for a destination in table `local` alone. */
   lookupLocal(destination: number): FibInfo | null {
-    return this.search(this.local, destination, 0)
+    const known = this.localAnswers.get(destination, this.net.routeGeneration)
+    if (known !== undefined) return known
+    const found = this.search(this.local, destination, 0)
+    this.localAnswers.set(destination, found)
+    return found
   }
 
   private searchMain(destination: number, oif: number): FibInfo | null {

@@ -12,6 +12,7 @@ import { icmpSend } from "./Icmp.ts"
 import type { Netns } from "./Netns.ts"
 import * as Skb from "./Skb.ts"
 import { CHECKSUM_NONE, type SkBuff } from "./SkBuff.ts"
+import { trim } from "./SkbTrim.ts"
 import * as Snmp from "./Snmp.ts"
 import * as Sysctl from "./Sysctl.ts"
 import { KernelTimer, type TimerOwner } from "./Timers.ts"
@@ -147,7 +148,7 @@ export class FragmentTable {
     const more = Ipv4.moreFragments(bytes, at)
     if (more && (length & 7) !== 0) {
       length &= ~7
-      Skb.trim(core, skb, headerLength + length)
+      trim(core, skb, headerLength + length)
     }
     const end = start + length
     const contradicts = more

@@ -19,6 +19,7 @@ import type { PacketType } from "./Protocol.ts"
 import * as Route from "./Route.ts"
 import * as Skb from "./Skb.ts"
 import { PACKET_BROADCAST, PACKET_OTHERHOST, type SkBuff } from "./SkBuff.ts"
+import { trim } from "./SkbTrim.ts"
 import * as Snmp from "./Snmp.ts"
 
 const UNREACHABLE = 3
@@ -76,7 +77,7 @@ const check = (core: Core, net: Netns, skb: SkBuff): number => {
     return Drops.PKT_TOO_SMALL
   }
   if (length < headerLength) return headerError(net, Drops.IP_INHDR)
-  if (skb.length > length) Skb.trim(core, skb, length)
+  if (skb.length > length) trim(core, skb, length)
   skb.networkHeader = at
   skb.transportHeader = at + headerLength
   return -1

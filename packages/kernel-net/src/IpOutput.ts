@@ -14,8 +14,9 @@ import type { Dst } from "./Dst.ts"
 import { EHOSTUNREACH, EMSGSIZE, EPERM } from "./Errno.ts"
 import * as Hooks from "./Hooks.ts"
 import type { Netns } from "./Netns.ts"
+import { finishOutput2 } from "./IpFinish.ts"
 import { fragment } from "./IpFragment.ts"
-import { IP_FINISH_OUTPUT, IP_FINISH_OUTPUT2, IP_LOCAL_OUT, IP_OUTPUT, IP_QUEUE_XMIT, IP_SEND_SKB } from "./Points.ts"
+import { IP_FINISH_OUTPUT, IP_LOCAL_OUT, IP_OUTPUT, IP_QUEUE_XMIT, IP_SEND_SKB } from "./Points.ts"
 import * as Route from "./Route.ts"
 import { CHECKSUM_PARTIAL, type SkBuff } from "./SkBuff.ts"
 import * as Snmp from "./Snmp.ts"
@@ -172,14 +173,4 @@ const finishOutput = (core: Core, net: Netns, skb: SkBuff, dst: Dst): number => 
   }
   if (skb.ipSummed === CHECKSUM_PARTIAL) checksumHelp(skb)
   return fragment(core, net, skb, dst, mtu)
-}
-
-/** Linux: ip_finish_output2. */
-export const finishOutput2 = (core: Core, skb: SkBuff, dst: Dst): number => {
-  const dev = dst.dev
-  const net = dst.net
-  core.visit(IP_FINISH_OUTPUT2, net.id, dev.index, skb.traceId, 0)
-  skb.dev = dev
-  const nextHop = dst.gateway !== 0 ? dst.gateway : Ipv4.destination(skb.host.world.slab.bytes, skb.networkHeader)
-  return skb.host.neighbours.output(core, skb, dev, nextHop)
 }

@@ -324,7 +324,7 @@ export const copyLinear = (core: Core | null, skb: SkBuff): SkBuff | null => {
   return copy
 }
 
-export { checksum, copyBits, trim } from "./SkbBits.ts"
+export { checksum, copyBits } from "./SkbBits.ts"
 
 /** True when the first `bytes` bytes stand in the head. Protocol headers always do here (Linux: pskb_may_pull). */
 export const mayPull = (skb: SkBuff, bytes: number): boolean => skb.headLength >= bytes

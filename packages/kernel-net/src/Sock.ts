@@ -121,4 +121,7 @@ export abstract class Sock {
 
   /** Processes one buffer of the backlog at release_sock (Linux: sk_backlog_rcv). */
   abstract backlogReceive(skb: SkBuff, core: Core): void
+
+  /** A system call is about to let go, its backlog is empty: what had to wait for that (Linux: release_cb). */
+  released(_core: Core): void {}
 }

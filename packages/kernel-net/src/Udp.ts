@@ -14,7 +14,8 @@ import * as Drops from "./Drops.ts"
 import * as D from "./Dst.ts"
 import type { Dst } from "./Dst.ts"
 import { EACCES, EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EDESTADDRREQ, EINVAL, EMSGSIZE, ENOBUFS } from "./Errno.ts"
-import { errnoOf, icmpSend, isFatal } from "./Icmp.ts"
+import { icmpSend } from "./Icmp.ts"
+import { errnoOf, isFatal } from "./IcmpErrno.ts"
 import { ipSendSkb, nextIdent, PMTUDISC_DO, PMTUDISC_DONT, sockRoute, wantsDf } from "./IpOutput.ts"
 import { FEATURE_CHECKSUM } from "./NetDevice.ts"
 import type { Netns } from "./Netns.ts"
@@ -23,6 +24,7 @@ import type { TransportProtocol } from "./Protocol.ts"
 import * as Route from "./Route.ts"
 import * as Skb from "./Skb.ts"
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, PACKET_BROADCAST, type SkBuff } from "./SkBuff.ts"
+import { trim } from "./SkbTrim.ts"
 import * as Snmp from "./Snmp.ts"
 import * as Sysctl from "./Sysctl.ts"
 
@@ -254,7 +256,7 @@ const check = (core: Core, net: Netns, skb: SkBuff): number => {
     net.count(Snmp.UDP_IN_ERRORS)
     return Drops.PKT_TOO_SMALL
   }
-  if (length < skb.length) Skb.trim(core, skb, length)
+  if (length < skb.length) trim(core, skb, length)
   if (skb.ipSummed !== CHECKSUM_NONE || UdpHeader.checksum(bytes, skb.data) === 0) return -1
   const ip = skb.networkHeader
   const pseudo = pseudoV4(Ipv4.source(bytes, ip), Ipv4.destination(bytes, ip), Ipv4.PROTOCOL_UDP, length)

@@ -43,15 +43,27 @@ export interface LabProblem {
   readonly message: string
 }
 
+/** Runs the lab of that id. See {@link runLab}. */
+export const run = (id: string, options: RunOptions): Effect.Effect<Result.Result<LabReport, LabProblem>> => {
+  if (Table.labById(id) === undefined) {
+    return Effect.succeed(fail(`there is no lab ${id}; \`lab --list\` lists them`))
+  }
+  const lab = byId.get(id)
+  if (lab === undefined) {
+    return Effect.succeed(fail(`lab ${id} is not built yet; \`lab --list\` marks those that are`))
+  }
+  return runLab(lab, options)
+}
+
 /**
- * Runs one lab. Without a kernel it runs under the first profile of its row: 3.10, the book's, where it has both.
+ * Runs a lab whose id stands in the table. Without a kernel it runs under the first profile of its row: 3.10, the book's,
+ * where it has both.
  */
-export const run = (id: string, options: RunOptions): Effect.Effect<Result.Result<LabReport, LabProblem>> =>
+export const runLab = (lab: Lab, options: RunOptions): Effect.Effect<Result.Result<LabReport, LabProblem>> =>
   Effect.gen(function* () {
+    const { id } = lab
     const spec = Table.labById(id)
-    if (spec === undefined) return fail(`there is no lab ${id}; \`lab --list\` lists them`)
-    const lab = byId.get(id)
-    if (lab === undefined) return fail(`lab ${id} is not built yet; \`lab --list\` marks those that are`)
+    if (spec === undefined) throw new Error(`lab ${id} does not stand in the table`)
     const kernel = options.kernel ?? spec.profile[0]!
     if (!spec.profile.includes(kernel)) {
       return fail(`lab ${id} runs under kernel ${spec.profile.join(" or ")}, not ${kernel}`)
@@ -64,14 +76,7 @@ export const run = (id: string, options: RunOptions): Effect.Effect<Result.Resul
       if (finding === undefined) throw new Error(`lab ${id} does not measure its check ${check.id}`)
       return { id: check.id, claim: check.claim, ...finding }
     })
-    return Result.succeed({
-      lab: id,
-      section: spec.section,
-      kernel,
-      seed: options.seed,
-      answer: outcome.answer,
-      checks
-    })
+    return Result.succeed({ lab: id, section: spec.section, kernel, seed: options.seed, answer: outcome.answer, checks })
   })
 
 const fail = (message: string): Result.Result<LabReport, LabProblem> => Result.fail({ message })

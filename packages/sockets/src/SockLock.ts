@@ -6,7 +6,6 @@ import type { Core } from "@darkfiber/hardware/cpu/Core"
 import type { Sock } from "@darkfiber/kernel-net/Sock"
 import * as Points from "./Points.ts"
 import type { Socket } from "./Socket.ts"
-import { TcpKernelSock } from "./TcpKernelSock.ts"
 import { UNINTERRUPTIBLE, type Task } from "./Task.ts"
 
 /** A soft IRQ or a step takes the spin lock: spins until its last holder has let go. */
@@ -39,7 +38,7 @@ export const releaseSock = (core: Core, socket: Socket): void => {
   core.enter(Points.RELEASE_SOCK)
   for (let skb = sk.backlog.shift(); skb !== null; skb = sk.backlog.shift()) sk.backlogReceive(skb, core)
   sk.backlogBytes = 0
-  if (sk instanceof TcpKernelSock) sk.released(core)
+  sk.released(core)
   sk.owned = false
   sk.releasedAt = core.time
   if (socket.lockWait.isActive()) socket.lockWait.wake(core, 1, 0)

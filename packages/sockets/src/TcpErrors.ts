@@ -2,7 +2,7 @@
  * ICMP errors about TCP segments: finds the socket they are about and tells TCP what the message means (Linux:
  * tcp_v4_err, net/ipv4/tcp_ipv4.c; RFC 5927).
  */
-import { errnoOf, isFatal } from "@darkfiber/kernel-net/Icmp"
+import { errnoOf, isFatal } from "@darkfiber/kernel-net/IcmpErrno"
 import type { SkBuff } from "@darkfiber/kernel-net/SkBuff"
 import * as Counters from "@darkfiber/tcp/Counters"
 import { KIND_SOCK } from "@darkfiber/tcp/Endpoint"

@@ -232,8 +232,12 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
     return 0
   }
 
-  mtu(net: TcpNet, localAddress: number, remoteAddress: number): number {
-    const dst = Route.output(net.owner as Netns, remoteAddress, localAddress, 0)
+  mtu(net: TcpNet, localAddress: number, remoteAddress: number, sock: TcpSock | null): number {
+    const sk = sock === null ? null : (sock.owner as TcpKernelSock | null)
+    // Only what was routed for this socket before: a child has its addresses in TCP first, and in the sock later.
+    const cached = sk === null ? null : sk.dst
+    const dst =
+      cached !== null && cached.isValid() ? cached : Route.output(net.owner as Netns, remoteAddress, localAddress, 0)
     return dst === null ? 1500 : dst.mtuAt(this.core.time)
   }
 

@@ -49,7 +49,7 @@ export class TcpKernelSock extends Sock {
   }
 
   /** A system call lets go: what could not be done meanwhile. Linux: tcp_release_cb */
-  released(core: Core): void {
+  override released(core: Core): void {
     const late = this.lateTimers
     if (late !== null) {
       this.lateTimers = null

@@ -17,7 +17,7 @@ import * as Ipv4 from "@darkfiber/wire/Ipv4"
 import { spin } from "./SockLock.ts"
 import { segmentOf } from "./TcpBuffers.ts"
 import type { TcpGlue } from "./TcpGlue.ts"
-import { IPPROTO_TCP, type TcpKernelSock } from "./TcpKernelSock.ts"
+import type { TcpKernelSock } from "./TcpKernelSock.ts"
 
 /** The backlog of a socket that a system call owns was full (Linux: SOCKET_BACKLOG). */
 const SOCKET_BACKLOG = DropReason.define("SOCKET_BACKLOG")
@@ -79,7 +79,7 @@ const toSock = (glue: TcpGlue, core: Core, net: TcpNet, sock: TcpSock, segment: 
 
 /** Verifies the checksum in software. */
 const isWhole = (core: Core, skb: SkBuff, segment: Segment): boolean => {
-  const pseudo = Checksum.pseudoV4(segment.remoteAddress, segment.localAddress, IPPROTO_TCP, skb.length)
+  const pseudo = Checksum.pseudoV4(segment.remoteAddress, segment.localAddress, Ipv4.PROTOCOL_TCP, skb.length)
   core.charge(Math.ceil(skb.length / SUM_BYTES_PER_NS))
   return Skb.checksum(skb, 0, skb.length, pseudo) === 0xffff
 }

@@ -45,7 +45,7 @@ const closeState = (sock: TcpSock): boolean => {
 }
 
 /**
- * The last file is gone (Linux: tcp_close). The socket lives on as an Done.orphan until its state machine is through; the host
+ * The last file is gone (Linux: tcp_close). The socket lives on as an orphan until its state machine is through; the host
  * hears `destroyed` then, maybe at once.
  *
  * @param lingerZero SO_LINGER with a time of 0: RST instead of FIN

@@ -11,7 +11,11 @@ const text = (pattern: RegExp, description: string, expected: string) =>
   Schema.String.check(Schema.isPattern(pattern, { message: expected })).annotate({ description })
 
 const duration = (description: string) =>
-  text(Units.durationPattern, description, "a duration with its unit, such as 5us, 10ms or 2s")
+  text(Units.durationPattern, description, "a duration with its unit, such as 5us, 10ms or 2s").check(
+    Schema.makeFilter((written: string) => (Units.duration(written) ?? 0) <= Units.DURATION_MAX, {
+      message: "a duration of at most 50 days"
+    })
+  )
 const rate = (description: string) =>
   text(Units.ratePattern, description, "a rate with its unit, such as 100Mbps or 10Gbps")
 const size = (description: string) =>

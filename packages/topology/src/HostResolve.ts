@@ -4,6 +4,7 @@
 import type * as Document from "./Document.ts"
 import { maskOf } from "./Fabric.ts"
 import type * as Plan from "./Plan.ts"
+import { PROCESSES_MAX } from "@darkfiber/sockets/Processes"
 import * as ProgramNames from "./ProgramNames.ts"
 import * as Programs from "./Programs.ts"
 import type { Path } from "./Read.ts"
@@ -37,6 +38,7 @@ export const resolve = (
   const bridges = Object.entries(host.bridges ?? {}).map(([key, bridge]) =>
     resolveBridge(key, bridge, host, path, problems)
   )
+  bridgesApart(bridges, path, problems)
   return {
     name,
     cores,
@@ -69,7 +71,7 @@ const resolveNic = (name: string, nic: Document.Nic, mac: number, path: Path, pr
   const list = nic.address === undefined ? [] : typeof nic.address === "string" ? [nic.address] : nic.address
   const addresses = list.flatMap((text, index) => {
     const at = typeof nic.address === "string" ? [...path, "address"] : [...path, "address", index]
-    const parsed = parseCidr(text, at, problems)
+    const parsed = parseHostCidr(text, at, problems)
     return parsed === undefined ? [] : [parsed]
   })
   const gateway = nic.gateway === undefined ? null : (parseAddress(nic.gateway, [...path, "gateway"], problems) ?? null)
@@ -109,10 +111,21 @@ const resolveBridge = (
   })
   return {
     name,
-    address: bridge.address === undefined ? null : (parseCidr(bridge.address, [...at, "address"], problems) ?? null),
+    address: bridge.address === undefined ? null : (parseHostCidr(bridge.address, [...at, "address"], problems) ?? null),
     ports,
     masquerade: bridge.masquerade ?? true
   }
+}
+
+const bridgesApart = (bridges: ReadonlyArray<Plan.BridgePlan>, path: Path, problems: Problems): void => {
+  bridges.forEach(({ address, name }, index) => {
+    if (address === null) return
+    const other = bridges
+      .slice(0, index)
+      .find((each) => each.address !== null && (isInside(address.address, each.address) || isInside(each.address.address, address)))
+    if (other === undefined) return
+    problems.add([...path, "bridges", name, "address"], `overlaps the network of bridge ${other.name}, expected another one`)
+  })
 }
 
 const resolveContainers = (
@@ -176,7 +189,7 @@ const containerAddress = (
 ): Plan.AddressPlan | undefined => {
   if (container.address !== undefined) {
     const at = [...path, "address"]
-    const given = parseCidr(container.address, at, problems)
+    const given = parseHostCidr(container.address, at, problems)
     if (given === undefined) return undefined
     if (used.has(given.address)) {
       problems.add(at, `${formatAddress(given.address)} is taken on bridge ${bridge.name}`)
@@ -229,20 +242,26 @@ const processes = (
   cores: number,
   path: Path,
   problems: Problems
-): ReadonlyArray<Plan.ProcessPlan> =>
-  (list ?? []).flatMap((process, index) => {
+): ReadonlyArray<Plan.ProcessPlan> => {
+  let total = 0
+  return (list ?? []).flatMap((process, index) => {
     const at = [...path, index]
     const complaint = ProgramNames.complain(process.program)
     if (complaint !== undefined) problems.add([...at, "program"], complaint)
     for (const problem of Programs.checkArguments(process.program, process.args ?? {})) {
       const where = problem.path.length === 0 ? "" : `${problem.path.map(String).join(".")}: `
-      problems.add([...at, "args", ...problem.path], `${where}${problem.message}`)
+      problems.add([...at, "args", ...problem.path], `${where}${problem.message}`, problem.onKey)
     }
     if (process.core !== undefined && process.core >= cores) {
       problems.add([...at, "core"], `the host has ${cores} cores, counted from 0`)
     }
     const name = process.name ?? ProgramNames.shortName(process.program)
     const count = process.count ?? 1
+    total += count
+    if (total > PROCESSES_MAX) {
+      if (total - count <= PROCESSES_MAX) problems.add(at, `more than ${PROCESSES_MAX} processes, expected fewer`)
+      return []
+    }
     return Array.from({ length: count }, (_, copy) => ({
       name: count === 1 ? name : `${name}-${copy + 1}`,
       program: process.program,
@@ -251,6 +270,7 @@ const processes = (
       start: process.start === undefined ? 0 : Units.duration(process.start)!
     }))
   })
+}
 
 const sysctls = (
   record: { readonly [name: string]: string | number } | undefined
@@ -280,6 +300,18 @@ export const parseCidr = (text: string, path: Path, problems: Problems): Plan.Ad
     return undefined
   }
   return address === undefined ? undefined : { address, prefix }
+}
+
+/** As `parseCidr`, for what an interface can have: neither the network's own address nor its broadcast address. */
+export const parseHostCidr = (text: string, path: Path, problems: Problems): Plan.AddressPlan | undefined => {
+  const parsed = parseCidr(text, path, problems)
+  if (parsed === undefined || parsed.prefix > 30) return parsed
+  const inNetwork = parsed.address & ~maskOf(parsed.prefix)
+  if (inNetwork === 0) problems.add(path, `${text} is the address of the network itself, expected one inside it`)
+  else if (inNetwork === ~maskOf(parsed.prefix)) {
+    problems.add(path, `${text} is the broadcast address of the network, expected one inside it`)
+  }
+  return parsed
 }
 
 export const isInside = (address: number, network: Plan.AddressPlan): boolean =>

@@ -1,7 +1,8 @@
 /**
  * The built-in programs with the arguments they take.
  */
-import { Effect, Result, Schema, SchemaIssue } from "effect"
+import { Effect, Result, Schema } from "effect"
+import * as Complaints from "./Complaints.ts"
 import type { Arguments, Program, ProgramEnvironment } from "./Program.ts"
 import * as ProgramNames from "./ProgramNames.ts"
 import * as Bulk from "./programs/Bulk.ts"
@@ -11,15 +12,8 @@ import * as Http from "./programs/Http.ts"
 interface BuiltIn {
   readonly program: Program
   /** What is wrong with arguments: path inside them and message. */
-  readonly check: (args: Arguments) => ReadonlyArray<ArgumentProblem>
+  readonly check: (args: Arguments) => ReadonlyArray<Complaints.Complaint>
 }
-
-export interface ArgumentProblem {
-  readonly path: ReadonlyArray<PropertyKey>
-  readonly message: string
-}
-
-const formatter = SchemaIssue.makeFormatterStandardSchemaV1()
 
 const builtIn = <A>(
   schema: Schema.ConstraintDecoder<A>,
@@ -35,10 +29,7 @@ const builtIn = <A>(
     check: (args) => {
       const decoded = decode(args)
       if (Result.isSuccess(decoded)) return []
-      return formatter(decoded.failure.issue).issues.map((issue) => ({
-        path: (issue.path ?? []).map((part) => (typeof part === "object" ? part.key : part)),
-        message: issue.message
-      }))
+      return Complaints.of(decoded.failure.issue, args)
     }
   }
 }
@@ -61,5 +52,5 @@ const programs: ReadonlyMap<string, BuiltIn> = new Map(Object.entries(known))
 export const find = (program: string): Program | undefined => programs.get(program)?.program
 
 /** What is wrong with the arguments of a built-in program; a user's own checks its own. */
-export const checkArguments = (program: string, args: Arguments): ReadonlyArray<ArgumentProblem> =>
+export const checkArguments = (program: string, args: Arguments): ReadonlyArray<Complaints.Complaint> =>
   programs.get(program)?.check(args) ?? []

@@ -2,8 +2,9 @@
  * Reads a topology file: bytes to text to YAML to a checked document. Every complaint names file, line and column and
  * says what was expected.
  */
-import { Result, Schema, SchemaIssue } from "effect"
+import { Result, Schema } from "effect"
 import * as Yaml from "yaml"
+import * as Complaints from "./Complaints.ts"
 import { Document } from "./Document.ts"
 
 /** One complaint about a file. Lines and columns count from 1. */
@@ -33,6 +34,10 @@ export class UnreadableTopology extends Schema.TaggedError<UnreadableTopology>()
 export const FILE_MAX = 1_048_576
 /** Complaints reported at most. */
 export const DIAGNOSTICS_MAX = 20
+/** Maps and lists inside each other, at most. */
+export const DEPTH_MAX = 64
+/** Values an alias may stand for again, in the whole file. */
+export const ALIASES_MAX = 100
 
 export type Path = ReadonlyArray<PropertyKey>
 
@@ -45,7 +50,6 @@ export interface Source {
 }
 
 const decode = Schema.decodeUnknownResult(Document, { errors: "all", onExcessProperty: "error" })
-const issues = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /**
  * @param file its name, for complaints
@@ -71,12 +75,8 @@ export const read = (file: string, bytes: Uint8Array): Result.Result<Source, Unr
 export const readText = (file: string, text: string): Result.Result<Source, UnreadableTopology> => {
   if (text.trim() === "") return refuse(file, "the file is empty, expected a topology with at least `hosts`")
   const lines = new Yaml.LineCounter()
-  const parsed = Yaml.parseDocument(text, {
-    lineCounter: lines,
-    uniqueKeys: false,
-    prettyErrors: false,
-    maxAliasCount: 100
-  } as Yaml.ParseOptions)
+  const parsed = parse(text, lines)
+  if (parsed === undefined) return refuse(file, `maps and lists stand more than ${DEPTH_MAX} deep inside each other`)
   const place = (offset: number) => {
     const { line, col } = lines.linePos(offset)
     return { line: Math.max(line, 1), column: Math.max(col, 1) }
@@ -84,83 +84,154 @@ export const readText = (file: string, text: string): Result.Result<Source, Unre
   const diagnostics: Array<Diagnostic> = parsed.errors.map((error) => ({
     file,
     ...place(error.pos[0]),
-    message: error.message
+    message: explain(error)
   }))
-  if (diagnostics.length === 0) duplicates(file, parsed.contents, place, diagnostics)
+  const complain = (offset: number, message: string) => diagnostics.push({ file, ...place(offset), message })
+  if (diagnostics.length === 0) checkNodes(parsed.contents, complain)
   if (diagnostics.length > 0) return fail(diagnostics)
-  const locate = (path: Path, key = false) => place(offsetOf(parsed, path, key))
   let value: unknown
   try {
-    value = parsed.toJS({ maxAliasCount: 100 })
-  } catch (error) {
-    return refuse(file, `the aliases cannot be resolved: ${error instanceof Error ? error.message : String(error)}`)
+    value = parsed.toJS({ maxAliasCount: ALIASES_MAX })
+  } catch {
+    complain(firstAlias(parsed), `the aliases stand for more than ${ALIASES_MAX} times what is written, expected fewer`)
+    return fail(diagnostics)
   }
+  const finder = new Finder(parsed)
+  const locate = (path: Path, key = false) => place(finder.offset(path, key))
   const decoded = decode(value)
   if (Result.isSuccess(decoded)) return Result.succeed({ file, document: decoded.success, locate })
-  for (const issue of issues(decoded.failure.issue).issues) {
-    const path = (issue.path ?? []).map((part) => (typeof part === "object" ? part.key : part))
-    const unexpected = /unexpected|excess/i.test(issue.message)
-    const { line, column } = locate(path, unexpected)
+  for (const { message, onKey, path } of Complaints.of(decoded.failure.issue, value)) {
     const where = path.length === 0 ? "" : `${path.map(String).join(".")}: `
-    diagnostics.push({ file, line, column, message: where + issue.message })
+    diagnostics.push({ file, ...locate(path, onKey), message: where + message })
   }
   return fail(diagnostics)
+}
+
+/** The text as nodes; undefined when it is too deep for the parser. */
+const parse = (text: string, lineCounter: Yaml.LineCounter): Yaml.Document.Parsed | undefined => {
+  const options = { lineCounter, uniqueKeys: false, prettyErrors: false, logLevel: "error" } as const
+  try {
+    return Yaml.parseDocument(text, options)
+  } catch {
+    return undefined
+  }
+}
+
+/** What the parser has against the text, in our words where its own speak of something else. */
+const explain = (error: Yaml.YAMLParseError): string => {
+  if (error.code === "MULTIPLE_DOCS") return "a second document begins here, expected one"
+  if (error.code === "IMPOSSIBLE") return "the text makes no sense here, expected YAML"
+  return error.message
 }
 
 const refuse = (file: string, message: string): Result.Result<never, UnreadableTopology> =>
   Result.fail(new UnreadableTopology({ diagnostics: [{ file, line: 1, column: 1, message }] }))
 
 const fail = (diagnostics: ReadonlyArray<Diagnostic>): Result.Result<never, UnreadableTopology> => {
-  const sorted = [...diagnostics].sort((left, right) => left.line - right.line || left.column - right.column)
-  return Result.fail(new UnreadableTopology({ diagnostics: sorted.slice(0, DIAGNOSTICS_MAX) }))
+  const sorted = diagnostics.toSorted((left, right) => left.line - right.line || left.column - right.column)
+  const once = sorted.filter((each, index) => {
+    const before = sorted[index - 1]
+    return before === undefined || formatDiagnostic(before) !== formatDiagnostic(each)
+  })
+  return Result.fail(new UnreadableTopology({ diagnostics: once.slice(0, DIAGNOSTICS_MAX) }))
 }
 
-/** Keys that stand twice in one map: the parser's own check is quadratic. */
-const duplicates = (
-  file: string,
-  node: unknown,
-  place: (offset: number) => { readonly line: number; readonly column: number },
-  into: Array<Diagnostic>
-): void => {
-  const waiting: Array<unknown> = [node]
+/**
+ * What can be wrong with nodes before they are values: too deep, keys that stand twice in one map (the parser's own check
+ * is quadratic), aliases of nothing.
+ */
+const checkNodes = (root: unknown, complain: (offset: number, message: string) => void): void => {
+  const anchors = new Set<string>()
+  const waiting: Array<{ readonly node: unknown; readonly depth: number }> = [{ node: root, depth: 0 }]
   while (waiting.length > 0) {
-    const next = waiting.pop()
-    if (Yaml.isSeq(next)) waiting.push(...next.items)
-    if (!Yaml.isMap(next)) continue
-    const seen = new Set<unknown>()
-    for (const pair of next.items) {
-      const key = Yaml.isScalar(pair.key) ? pair.key.value : pair.key
-      if (seen.has(key)) {
-        into.push({ file, ...place(startOf(pair.key)), message: `the key ${String(key)} stands twice in one map` })
-      }
-      seen.add(key)
-      waiting.push(pair.value)
+    const { depth, node } = waiting.pop()!
+    if (Yaml.isAlias(node) && !anchors.has(node.source)) {
+      complain(startOf(node), `*${node.source} stands for nothing, expected &${node.source} before it`)
+      continue
     }
+    if (!Yaml.isNode(node) || Yaml.isAlias(node)) continue
+    if (node.anchor !== undefined) anchors.add(node.anchor)
+    if (!Yaml.isCollection(node)) continue
+    if (depth >= DEPTH_MAX) {
+      complain(startOf(node), `maps and lists stand more than ${DEPTH_MAX} deep inside each other`)
+      return
+    }
+    // The last one in is the first one out: the order of the text.
+    for (let i = node.items.length - 1; i >= 0; i--) {
+      const item: unknown = node.items[i]
+      if (!Yaml.isPair(item)) waiting.push({ node: item, depth: depth + 1 })
+      else waiting.push({ node: item.value, depth: depth + 1 }, { node: item.key, depth: depth + 1 })
+    }
+    if (Yaml.isMap(node)) checkKeys(node, complain)
   }
 }
+
+const checkKeys = (map: Yaml.YAMLMap, complain: (offset: number, message: string) => void): void => {
+  const seen = new Set<string>()
+  for (const pair of map.items) {
+    if (!Yaml.isScalar(pair.key)) {
+      complain(startOf(pair.key), "expected text as a key")
+      continue
+    }
+    const key = keyText(pair.key)
+    if (seen.has(key)) complain(startOf(pair.key), `the key ${key} stands twice in one map`)
+    seen.add(key)
+  }
+}
+
+const keyText = (key: unknown): string => (Yaml.isScalar(key) ? String(key.value ?? "") : "")
 
 const startOf = (node: unknown): number => (Yaml.isNode(node) && node.range ? node.range[0] : 0)
 
-/** The offset of the deepest part of `path` that exists. */
-const offsetOf = (parsed: Yaml.Document.Parsed, path: Path, key: boolean): number => {
-  let node: unknown = parsed.contents
-  let offset = startOf(node)
-  for (let i = 0; i < path.length; i++) {
-    if (Yaml.isAlias(node)) node = node.resolve(parsed)
-    if (Yaml.isMap(node)) {
-      const wanted = String(path[i])
-      const pair = node.items.find((item) => String(Yaml.isScalar(item.key) ? item.key.value : item.key) === wanted)
-      if (pair === undefined) return offset
-      offset = startOf(key && i === path.length - 1 ? pair.key : (pair.value ?? pair.key))
-      if (offset === 0) offset = startOf(pair.key)
-      node = pair.value
-    } else if (Yaml.isSeq(node)) {
-      node = node.items[Number(path[i])]
-      if (node === undefined) return offset
+const firstAlias = (parsed: Yaml.Document.Parsed): number => {
+  let offset = 0
+  Yaml.visit(parsed, {
+    Alias: (_key, node) => {
       offset = startOf(node)
-    } else return offset
-  }
+      return Yaml.visit.BREAK
+    }
+  })
   return offset
+}
+
+/** Finds places by path; each map's keys are looked through once. */
+class Finder {
+  private readonly parsed: Yaml.Document.Parsed
+  private readonly pairs: Map<Yaml.YAMLMap, Map<string, Yaml.Pair>>
+
+  constructor(parsed: Yaml.Document.Parsed) {
+    this.parsed = parsed
+    this.pairs = new Map()
+  }
+
+  /** The offset of the deepest part of `path` that exists; with `key`, of its key. */
+  offset(path: Path, key: boolean): number {
+    let node: unknown = this.parsed.contents
+    let offset = startOf(node)
+    for (let i = 0; i < path.length; i++) {
+      if (Yaml.isAlias(node)) node = node.resolve(this.parsed)
+      if (Yaml.isMap(node)) {
+        const pair = this.pairsOf(node).get(String(path[i]))
+        if (pair === undefined) return offset
+        const isWritten = Yaml.isNode(pair.value) && !(Yaml.isScalar(pair.value) && pair.value.source === "")
+        offset = startOf((key && i === path.length - 1) || !isWritten ? pair.key : pair.value)
+        node = pair.value
+      } else if (Yaml.isSeq(node)) {
+        node = node.items[Number(path[i])]
+        if (node === undefined) return offset
+        offset = startOf(node)
+      } else return offset
+    }
+    return offset
+  }
+
+  private pairsOf(map: Yaml.YAMLMap): ReadonlyMap<string, Yaml.Pair> {
+    const known = this.pairs.get(map)
+    if (known !== undefined) return known
+    const pairs = new Map(map.items.map((pair) => [keyText(pair.key), pair]))
+    this.pairs.set(map, pairs)
+    return pairs
+  }
 }
 
 /** The text, or the offset of the first byte that is not UTF-8 (RFC 3629). */

@@ -13,6 +13,8 @@ import * as Units from "./Units.ts"
 export interface Problem {
   readonly path: Path
   readonly message: string
+  /** It is about the last key of the path, not about its value. */
+  readonly onKey: boolean
 }
 
 export const defaults = {
@@ -28,8 +30,8 @@ export const defaults = {
 /** Collects complaints. */
 export class Problems {
   readonly list: Array<Problem> = []
-  add(path: Path, message: string): void {
-    this.list.push({ path, message })
+  add(path: Path, message: string, onKey = false): void {
+    this.list.push({ path, message, onKey })
   }
 }
 
@@ -41,6 +43,7 @@ export const resolve = (document: Document.Document): Result.Result<Plan.Plan, R
     HostResolve.resolve(name, host, index, kernel, problems)
   )
   duplicateAddresses(hosts, document, problems)
+  duplicateMacs(hosts, problems)
   const links = (document.links ?? []).flatMap((link, index) => resolveLink(link, index, document, problems))
   portsUsedOnce(links, problems)
   const routers = resolveRouters(document, hosts, links, problems)
@@ -97,8 +100,21 @@ const duplicateAddresses = (
   for (const [name, router] of Object.entries(document.routers ?? {})) {
     for (const [port, cidr] of Object.entries(router.addresses ?? {})) {
       const path = ["routers", name, "addresses", port]
-      const address = HostResolve.parseCidr(cidr, path, problems)
+      const address = HostResolve.parseHostCidr(cidr, path, problems)
       if (address !== undefined) claim(address.address, `${name}:${port}`, path)
+    }
+  }
+}
+
+const duplicateMacs = (hosts: ReadonlyArray<Plan.HostPlan>, problems: Problems): void => {
+  const owner = new Map<number, string>()
+  for (const host of hosts) {
+    for (const nic of host.nics) {
+      const before = owner.get(nic.mac)
+      if (before !== undefined) {
+        problems.add(["hosts", host.name, "nics", nic.name, "mac"], `${before} has this MAC address already`)
+      }
+      owner.set(nic.mac, `${host.name}:${nic.name}`)
     }
   }
 }
@@ -290,17 +306,33 @@ const resolveFault = (
   if (resolved.share > 1) problems.add(["faults", index, "share"], "a share of at most 100%")
   if ("link" in fault) {
     resolved.link = links.findIndex((link) => link.ends.some((end) => `${end.node}:${end.port}` === fault.link))
-    if (resolved.link < 0) problems.add(["faults", index, "link"], `no cable is plugged into ${fault.link}`)
-    else resolved.end = endIndex(links[resolved.link]!, fault.link)
+    if (resolved.link < 0) {
+      problems.add(["faults", index, "link"], `no cable is plugged into ${fault.link}, expected ${someOf(endsOf(links))}`)
+    } else resolved.end = endIndex(links[resolved.link]!, fault.link)
   }
   if ("host" in fault) {
     const host = Object.hasOwn(document.hosts, fault.host) ? document.hosts[fault.host] : undefined
-    if (host === undefined) problems.add(["faults", index, "host"], `there is no host ${fault.host}`)
-    else if (fault.kind === "slow-core" && fault.core >= (host.cores ?? 2)) {
+    if (host === undefined) {
+      problems.add(
+        ["faults", index, "host"],
+        `there is no host ${fault.host}, expected ${someOf(Object.keys(document.hosts))}`
+      )
+    } else if (fault.kind === "slow-core" && fault.core >= (host.cores ?? 2)) {
       problems.add(["faults", index, "core"], `host ${fault.host} has ${host.cores ?? 2} cores, counted from 0`)
     }
   }
   return resolved
+}
+
+const endsOf = (links: ReadonlyArray<Plan.LinkPlan>): ReadonlyArray<string> =>
+  links.flatMap((link) => link.ends.map((end) => `${end.node}:${end.port}`))
+
+/** Names shown in a complaint, at most. */
+const SHOWN_MAX = 8
+
+const someOf = (names: ReadonlyArray<string>): string => {
+  if (names.length === 0) return "one that the file describes"
+  return `one of ${names.slice(0, SHOWN_MAX).join(", ")}${names.length > SHOWN_MAX ? ", …" : ""}`
 }
 
 const endIndex = (link: Plan.LinkPlan, text: string): 0 | 1 =>

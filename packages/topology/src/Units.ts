@@ -29,6 +29,9 @@ const sizeUnits: Readonly<Record<string, number>> = {
   TiB: 1099511627776
 }
 
+/** Longest duration, ns: 50 days, so that the sum of two is an exact time. */
+export const DURATION_MAX = 4_320_000_000_000_000
+
 const read = (text: string, pattern: RegExp, units: Readonly<Record<string, number>>): number | undefined => {
   const match = pattern.exec(text)
   if (match === null) return undefined

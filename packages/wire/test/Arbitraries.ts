@@ -1,11 +1,12 @@
 import { Result } from "effect"
 import * as fc from "fast-check"
+import * as Cases from "@darkfiber/tooling/Cases"
 import type { MacAddress } from "@darkfiber/wire/MacAddress"
 import type { Ipv4Address } from "@darkfiber/wire/Ipv4Address"
 import * as Ipv6Address from "@darkfiber/wire/Ipv6Address"
 
 /** Cases a random-buffer property takes: `DARKFIBER_LONG_CASES=1000000` makes the long run. */
-export const cases = Number(process.env["DARKFIBER_LONG_CASES"] ?? 2000)
+export const cases = Cases.cases(2000)
 
 /** Milliseconds a test with {@link cases} may take. */
 export const patience = 5_000 + cases

@@ -13,6 +13,7 @@ import { Igb } from "@darkfiber/kernel-net/driver/Igb"
 import { Host } from "@darkfiber/kernel-net/Host"
 import { FEATURE_GRO, type NetDevice } from "@darkfiber/kernel-net/NetDevice"
 import { linux6x } from "@darkfiber/kernel-net/Profile"
+import type { SysctlDefault } from "@darkfiber/kernel-net/Sysctl"
 import type { Schedulable } from "@darkfiber/sim/Actor"
 import * as ActorFiber from "@darkfiber/sim/ActorFiber"
 import type { FiberGroup } from "@darkfiber/sim/FiberGroup"
@@ -56,7 +57,7 @@ export class Machine {
       cores: 1,
       memoryBytes: MEMORY,
       costs: bed.costs,
-      sysctls: [HostSockets.sysctls(profile, MEMORY)]
+      sysctls: bed.sysctls
     })
     this.host.boot.run()
     this.group = bed.runtime.group(this.host.island, name)
@@ -119,6 +120,8 @@ export class Testbed {
   readonly world: World
   readonly runtime: Runtime
   readonly costs: Int32Array
+  /** Of all hosts: they have the same memory. */
+  readonly sysctls: ReadonlyArray<ReadonlyArray<SysctlDefault>>
   readonly machines: Array<Machine>
   readonly boxes: Array<Schedulable>
   readonly links: Array<Link>
@@ -132,6 +135,7 @@ export class Testbed {
     const costs = CostTable.make("bench")
     if (!(costs instanceof CostTable.CostTable)) throw new Error(costs.faults.join("; "))
     this.costs = costs.points
+    this.sysctls = [HostSockets.sysctls(HostSockets.linux6x, MEMORY)]
     this.machines = []
     this.boxes = []
     this.links = []

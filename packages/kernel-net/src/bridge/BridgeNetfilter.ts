@@ -17,6 +17,7 @@ import * as Drops from "../Drops.ts"
 import * as Hooks from "../Hooks.ts"
 import * as Skb from "../Skb.ts"
 import { PACKET_HOST, type SkBuff } from "../SkBuff.ts"
+import { trim } from "../SkbTrim.ts"
 import * as Sysctl from "../Sysctl.ts"
 import { BRIDGE_NETFILTER, BRIDGE_PRE_ROUTED } from "../netfilter/SkbFlags.ts"
 import type { BridgePort } from "./BridgePort.ts"
@@ -98,7 +99,7 @@ const parse = (core: Core, bytes: Uint8Array, skb: SkBuff): boolean => {
   if (Checksum.sum(bytes, at, headerLength) !== 0xffff) return false
   const length = Ipv4.totalLength(bytes, at)
   if (length < headerLength || (skb.length < length && skb.gsoSize === 0)) return false
-  if (skb.gsoSize === 0) Skb.trim(core, skb, length)
+  if (skb.gsoSize === 0) trim(core, skb, length)
   skb.networkHeader = at
   skb.transportHeader = at + headerLength
   return true
