@@ -8,9 +8,7 @@ import { scenarios } from "./bench/Scenarios.ts"
 import { badInput } from "./Failure.ts"
 
 const flags = {
-  scenario: Argument.String("scenario").pipe(
-    Argument.withDescription(`one of ${Object.keys(scenarios).join(", ")}`)
-  ),
+  scenario: Argument.String("scenario").pipe(Argument.withDescription(`one of ${Object.keys(scenarios).join(", ")}`)),
   settings: Argument.String("setting").pipe(
     Argument.withDescription("name=value, such as gb=1 or hosts=4096"),
     Argument.variadic()

@@ -52,10 +52,9 @@ export const walk = Command.make("walk", flags, (options) =>
     for (const island of centre.world.islands) island.trace.on = true
     const outcome = runLine(centre, options.from, `ping -c 1 -W 1 ${options.to}`, 2 * SECOND)
     const records = TraceReader.read(centre.world.islands, { from: begin, names: Shell.namesOf(centre) })
-    const netns = place.net.id === 0 ? "" : place.net.name
     const first = records.find(
       (record) =>
-        record.host === place.host.name && record.netns === netns && record.packet !== 0 && BIRTHS.has(record.function)
+        record.host === place.host.name && record.netns === place.net.name && record.packet !== 0 && BIRTHS.has(record.function)
     )
     if (first === undefined) {
       return yield* checkFailed(

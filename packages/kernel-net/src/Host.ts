@@ -5,6 +5,7 @@
  * (`leftSkb`: from then on the device counts it). `consumeSkb` frees what is no longer counted.
  */
 import { Core } from "@darkfiber/hardware/cpu/Core"
+import { CostTable, defaultKnobs } from "@darkfiber/hardware/cpu/CostTable"
 import { cachesFor } from "@darkfiber/memory/Caches"
 import { Memory, memoryDefaults } from "@darkfiber/memory/Memory"
 import type { SlabCache } from "@darkfiber/memory/SlabCache"
@@ -40,6 +41,8 @@ export interface HostOptions {
   readonly nodes?: number
   /** Cost in ns by trace point id; the defaults when left out. Share one array among hosts. */
   readonly costs?: Int32Array
+  /** What copies cost, and the points too when `costs` is left out; the default profile when left out. */
+  readonly costTable?: CostTable
   /** Sysctl slices of other packages (tcp, netfilter). */
   readonly sysctls?: ReadonlyArray<ReadonlyArray<Sysctl.SysctlDefault>>
   /** Number of this start of the host; stream names carry it. */
@@ -56,6 +59,7 @@ export interface PacketHolder {
 export class Host extends Schedulable {
   readonly world: World
   readonly profile: KernelProfile
+  readonly costTable: CostTable
   readonly incarnation: number
   readonly cores: ReadonlyArray<Core>
   readonly memory: Memory
@@ -104,7 +108,8 @@ export class Host extends Schedulable {
     this.world = world
     this.profile = options.profile
     this.incarnation = options.incarnation ?? 0
-    const costs = options.costs ?? costTable().costs
+    const costs = options.costs ?? options.costTable?.points ?? costTable().costs
+    this.costTable = options.costTable ?? new CostTable("default", defaultKnobs, costs)
     const cores = Math.max(1, options.cores)
     this.cores = Array.from({ length: cores }, (_, i) => new Core(this.island, `${this.name}/cpu${i}`, i, costs))
     this.memory = new Memory({

@@ -20,7 +20,7 @@ export interface KnobProblem {
 
 const form = /^([^=]+)=(\S+(?: [^(]\S*)*)(?: \((.+)\))?$/
 const otherProfile = /^6\.x: (\S+)$/
-const choiceList = /^[\w.+\-]+(?:, [\w.+\-]+)+$/
+const choiceList = /^[\w.+-]+(?:, [\w.+-]+)+$/
 
 /** Reads one knob of the table. */
 export const parse = (text: string, profile: Profile): Knob => {

@@ -76,7 +76,14 @@ export const runLab = (lab: Lab, options: RunOptions): Effect.Effect<Result.Resu
       if (finding === undefined) throw new Error(`lab ${id} does not measure its check ${check.id}`)
       return { id: check.id, claim: check.claim, ...finding }
     })
-    return Result.succeed({ lab: id, section: spec.section, kernel, seed: options.seed, answer: outcome.answer, checks })
+    return Result.succeed({
+      lab: id,
+      section: spec.section,
+      kernel,
+      seed: options.seed,
+      answer: outcome.answer,
+      checks
+    })
   })
 
 const fail = (message: string): Result.Result<LabReport, LabProblem> => Result.fail({ message })

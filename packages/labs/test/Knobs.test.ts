@@ -1,9 +1,8 @@
-import { it } from "@darkfiber/tooling/EffectTest"
 import { Effect, Result } from "effect"
 import { assert, describe } from "vitest"
 import type * as Runner from "../src/Runner.ts"
 import { run } from "../src/Runner.ts"
-import { living, outcome, report, small } from "./Report.ts"
+import { effectTest, living, outcome, report, small } from "./Report.ts"
 
 const refused = (result: Result.Result<Runner.LabReport, Runner.LabProblem>): string => {
   assert.isTrue(Result.isFailure(result))
@@ -22,23 +21,19 @@ describe("a wrong setting", () => {
     ["4.4.4-a", "packets=many", "--set packets=many: expected a whole number"],
     ["6.4.6-a", "requests=0", "--set requests=0: expected 1 to 10000"],
     ["7.4.3", "connections=-1", "--set connections=-1: expected a whole number"],
-    [
-      "8.4.1",
-      "ip_local_port_range=40000",
-      "--set ip_local_port_range=40000: expected two bounds, such as 32768-60999"
-    ],
+    ["8.4.1", "ip_local_port_range=40000", "--set ip_local_port_range=40000: expected two bounds, such as 32768-60999"],
     ["8.4.1", "ip_local_port_range=80-90", "--set ip_local_port_range=80-90: expected 1024 to 65535"],
     ["9.1-1", "mode=neither", "--set mode=neither: expected one of both, before, after"]
   ]
   for (const [id, setting, message] of cases) {
-    it.effect(`${setting} of ${id} says what was expected`, () =>
+    effectTest(`${setting} of ${id} says what was expected`, () =>
       Effect.gen(function* () {
         assert.strictEqual(refused(yield* outcome(living(id), { settings: [setting] })), message)
       })
     )
   }
 
-  it.effect("an unknown lab, a lab to come and a kernel of no profile are named", () =>
+  effectTest("an unknown lab, a lab to come and a kernel of no profile are named", () =>
     Effect.gen(function* () {
       const options = { seed: 1, dispatch: "poll", settings: [] } as const
       assert.match(refused(yield* run("0.0", options)), /^there is no lab 0\.0/)
@@ -59,7 +54,7 @@ const check = ({ checks }: Runner.LabReport, id: string): Runner.CheckReport => 
 describe("a knob", () => {
   const reported = (id: string, ...settings: ReadonlyArray<string>) => report(living(id), { kernel: "3.10", settings })
 
-  it.effect("cable: the host lives without a carrier", () =>
+  effectTest("cable: the host lives without a carrier", () =>
     Effect.gen(function* () {
       assert.match((yield* reported("Q1.1.5-a")).answer, /cable plugged/)
       const unplugged = yield* reported("Q1.1.5-a", "cable=unplugged")
@@ -68,7 +63,7 @@ describe("a knob", () => {
     })
   )
 
-  it.effect("payload: each 10 bytes more are 1 ns more of copying", () =>
+  effectTest("payload: each 10 bytes more are 1 ns more of copying", () =>
     Effect.gen(function* () {
       const short = /(\d+) bytes are with the reader (\d+) ns/.exec((yield* reported("2.2.1")).answer)!
       const long = /(\d+) bytes are with the reader (\d+) ns/.exec((yield* reported("2.2.1", "payload=1100")).answer)!
@@ -77,7 +72,7 @@ describe("a knob", () => {
     })
   )
 
-  it.effect("reader: a busy one is not woken, and the order fails at the wake", () =>
+  effectTest("reader: a busy one is not woken, and the order fails at the wake", () =>
     Effect.gen(function* () {
       const busy = yield* reported("2.2.1", "reader=busy")
       assert.isFalse(check(busy, "a").pass)
@@ -86,7 +81,7 @@ describe("a knob", () => {
     })
   )
 
-  it.effect("timeout: recv of the waiting reader ends in EAGAIN at its end", () =>
+  effectTest("timeout: recv of the waiting reader ends in EAGAIN at its end", () =>
     Effect.gen(function* () {
       assert.match((yield* reported("3.3.1")).answer, /recv gives 1 byte/)
       const answer = (yield* reported("3.3.1", "timeout=10ms")).answer
@@ -97,7 +92,7 @@ describe("a knob", () => {
     })
   )
 
-  it.effect("packets: as many wait for the answer, in their order", () =>
+  effectTest("packets: as many wait for the answer, in their order", () =>
     Effect.gen(function* () {
       const { answer, checks } = yield* reported("4.4.4-a", "packets=6")
       assert.match(answer, /^ARP request, ARP reply, packet 1, packet 2, packet 3, packet 4, packet 5, packet 6;/)
@@ -105,7 +100,7 @@ describe("a knob", () => {
     })
   )
 
-  it.effect("rtt: a round trip grows by what the cable grows", () =>
+  effectTest("rtt: a round trip grows by what the cable grows", () =>
     Effect.gen(function* () {
       const measured = (answer: string): number => Number(/client measures (\d+) ns/.exec(answer)![1])
       const near = measured((yield* reported("5.2.3", "rtt=1ms")).answer)
@@ -114,7 +109,7 @@ describe("a knob", () => {
     })
   )
 
-  it.effect("rtt and requests: connect() grows by the RTT, k requests by twice that each", () =>
+  effectTest("rtt and requests: connect() grows by the RTT, k requests by twice that each", () =>
     Effect.gen(function* () {
       const near = numbers((yield* reported("6.4.6-a", "rtt=5ms", "requests=3")).answer)
       const far = numbers((yield* reported("6.4.6-a", "rtt=20ms", "requests=3")).answer)
@@ -128,7 +123,7 @@ describe("a knob", () => {
     })
   )
 
-  it.effect("connections: the bytes of each do not depend on how many there are", () =>
+  effectTest("connections: the bytes of each do not depend on how many there are", () =>
     Effect.gen(function* () {
       const few = yield* report(living("7.4.3"), { kernel: "6.x", settings: ["connections=100"] })
       const more = yield* report(living("7.4.3"), { kernel: "6.x", settings: ["connections=700"] })
@@ -138,7 +133,7 @@ describe("a knob", () => {
     })
   )
 
-  it.effect("range: the maximum is its width; a search of 6.x covers an even number of ports", () =>
+  effectTest("range: the maximum is its width; a search of 6.x covers an even number of ports", () =>
     Effect.gen(function* () {
       const { lab } = small(living("8.4.1"))
       const count = (kernel: "3.10" | "6.x", range: string) =>
@@ -152,7 +147,7 @@ describe("a knob", () => {
     })
   )
 
-  it.effect("callsPerRequest and appWork: each call costs its exchange, work costs itself", () =>
+  effectTest("callsPerRequest and appWork: each call costs its exchange, work costs itself", () =>
     Effect.gen(function* () {
       const figures = (...settings: ReadonlyArray<string>) =>
         Effect.map(reported("9.1-1", ...settings), ({ answer }) => {
@@ -170,7 +165,7 @@ describe("a knob", () => {
     })
   )
 
-  it.effect("name: the namespace bears it", () =>
+  effectTest("name: the namespace bears it", () =>
     Effect.gen(function* () {
       assert.match((yield* reported("10.3.1", "name=blue")).answer, /^blue is born with lo DOWN/)
     })

@@ -1,12 +1,10 @@
-import { isLong } from "@darkfiber/tooling/Cases"
-import { it } from "@darkfiber/tooling/EffectTest"
 import { Effect } from "effect"
-import { assert, describe } from "vitest"
+import { assert, describe, it } from "vitest"
 import * as Knobs from "../src/Knobs.ts"
 import { labs } from "../src/LivingLabs.ts"
 import * as Runner from "../src/Runner.ts"
 import * as Table from "../src/table/LabTable.ts"
-import { allPass, living, report, small } from "./Report.ts"
+import { allPass, effectTest, isLong, living, report, small } from "./Report.ts"
 
 const MINUTES = 60_000
 const specOf = (id: string) => Table.labById(id)!
@@ -40,7 +38,7 @@ describe.each(labs.map((lab) => lab.id))("lab %s", (id) => {
   const profiles = specOf(id).profile
 
   for (const kernel of profiles) {
-    it.effect(`passes every check of its row under ${kernel}, in both dispatch modes with one report`, () =>
+    effectTest(`passes every check of its row under ${kernel}, in both dispatch modes with one report`, () =>
       Effect.gen(function* () {
         const poll = yield* report(lab, { kernel, settings, dispatch: "poll" })
         allPass(poll)
@@ -55,13 +53,13 @@ describe.each(labs.map((lab) => lab.id))("lab %s", (id) => {
     )
   }
 
-  it.effect("passes for other seeds too", () =>
+  effectTest("passes for other seeds too", () =>
     Effect.gen(function* () {
       for (const seed of [2, 3]) allPass(yield* report(lab, { kernel: profiles.at(-1)!, seed, settings }))
     })
   )
 
-  it.skipIf(!isLong())(
+  it.skipIf(!isLong)(
     "passes at full size under every profile for three seeds",
     () =>
       Effect.runPromise(

@@ -1,10 +1,19 @@
 /** Runs a lab for a test, and finds a lab among the living. */
 import { Effect, Result } from "effect"
-import { assert } from "vitest"
+import { assert, it } from "vitest"
 import { oneServerPortOver } from "../src/chapter08/OneServerPort.ts"
 import type { Lab } from "../src/Lab.ts"
 import { labs } from "../src/LivingLabs.ts"
 import * as Runner from "../src/Runner.ts"
+
+/** Whether this is a long run (`vitest run --mode long` sets it). */
+export const isLong = Number(process.env["DARKFIBER_LONG_CASES"] ?? "1") > 1
+
+/** A test whose body is an Effect. */
+export const effectTest = (name: string, body: () => Effect.Effect<unknown, unknown>): void =>
+  it(name, async () => {
+    await Effect.runPromise(body())
+  })
 
 export const living = (id: string): Lab => {
   const lab = labs.find((each) => each.id === id)

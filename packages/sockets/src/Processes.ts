@@ -106,7 +106,8 @@ export class ProcessTable extends Schedulable {
     if (this.fibers === null) throw new Error(`${this.host} runs leased programs only`)
     const fibers = this.fibers
     return this.start(name, net, options, (process) => {
-      const unique = `${this.host}/${process.pid}/${name}`
+      const life = fibers.incarnation === 0 ? this.host : `${this.host}#${fibers.incarnation}`
+      const unique = `${life}/${process.pid}/${name}`
       return new FiberUser(this.scheduler, fibers, unique, effect)
     })
   }

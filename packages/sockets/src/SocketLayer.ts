@@ -78,7 +78,7 @@ export class SocketLayer {
 
   /** Charges a copy between user and kernel. */
   copied(core: Core, bytes: number): void {
-    core.charge(Math.round(bytes / COPY_BYTES_PER_NS))
+    core.charge(this.host.costTable.copy(bytes))
     this.host.copiedBytes += bytes
   }
 
@@ -92,6 +92,3 @@ export class SocketLayer {
     return typeKnown ? -Errno.EPROTONOSUPPORT : -Errno.ESOCKTNOSUPPORT
   }
 }
-
-/** A CPU copies 10 GB/s (book 0.6). */
-const COPY_BYTES_PER_NS = 10

@@ -130,7 +130,7 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
   append(segment: Segment, source: Uint8Array, at: number, length: number): number {
     const core = this.core
     const taken = TcpBuffers.append(this.host, core, this.pages[core.index]!, segment, source, at, length)
-    core.charge(Math.round(taken / COPY_BYTES_PER_NS))
+    core.charge(this.host.costTable.copy(taken))
     this.host.copiedBytes += taken
     return taken
   }
@@ -151,7 +151,7 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
 
   copyOut(segment: Segment, offset: number, into: Uint8Array, at: number, length: number): void {
     Skb.copyBits(segment.buffer as SkBuff, offset, length, into, at)
-    this.core.charge(Math.round(length / COPY_BYTES_PER_NS))
+    this.core.charge(this.host.costTable.copy(length))
     this.host.copiedBytes += length
   }
 
@@ -377,6 +377,3 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
     for (const open of this.pages) TcpBuffers.closePage(host, 0, open)
   }
 }
-
-/** A CPU copies 10 GB/s (book 0.6). */
-const COPY_BYTES_PER_NS = 10

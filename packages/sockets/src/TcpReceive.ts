@@ -23,8 +23,6 @@ import type { TcpKernelSock } from "./TcpKernelSock.ts"
 const SOCKET_BACKLOG = DropReason.define("SOCKET_BACKLOG")
 /** What the backlog may hold beyond both buffers (Linux: tcp_add_backlog, 64 KB for overhead). */
 const BACKLOG_HEADROOM = 65_536
-/** Bytes a CPU sums in a nanosecond. */
-const SUM_BYTES_PER_NS = 10
 
 /** A segment for the namespace of its device; `data` at the TCP header. */
 export const receive = (glue: TcpGlue, core: Core, skb: SkBuff): void => {
@@ -80,6 +78,6 @@ const toSock = (glue: TcpGlue, core: Core, net: TcpNet, sock: TcpSock, segment: 
 /** Verifies the checksum in software. */
 const isWhole = (core: Core, skb: SkBuff, segment: Segment): boolean => {
   const pseudo = Checksum.pseudoV4(segment.remoteAddress, segment.localAddress, Ipv4.PROTOCOL_TCP, skb.length)
-  core.charge(Math.ceil(skb.length / SUM_BYTES_PER_NS))
+  core.charge(skb.host.costTable.copy(skb.length))
   return Skb.checksum(skb, 0, skb.length, pseudo) === 0xffff
 }

@@ -13,6 +13,9 @@ export interface Complaint {
   readonly message: string
 }
 
+/** Complaints collected, at most. */
+export const COLLECTED_MAX = 1000
+
 /**
  * @param issue why decoding failed
  * @param value what was decoded
@@ -31,6 +34,7 @@ const collect = (
   wanted: string | undefined
 ): void => {
   const add = (message: string, onKey = false): void => void into.push({ path, onKey, message })
+  if (into.length >= COLLECTED_MAX) return
   switch (issue._tag) {
     case "Filter":
       collect(issue.issue, path, value, into, wanted ?? wantedBy(issue))
@@ -66,12 +70,15 @@ const collect = (
 const inside = (value: unknown, path: ReadonlyArray<PropertyKey>): unknown =>
   path.reduce<unknown>(
     (at, key) =>
-      typeof at === "object" && at !== null && Object.hasOwn(at, key) ? (at as Record<PropertyKey, unknown>)[key] : undefined,
+      typeof at === "object" && at !== null && Object.hasOwn(at, key)
+        ? (at as Record<PropertyKey, unknown>)[key]
+        : undefined,
     value
   )
 
 const expected = (what: string, value: unknown): string => {
-  const quotes = typeof value === "number" && /"|\btext\b/.test(what) ? "; text that looks like a number needs quotes" : ""
+  const quotes =
+    typeof value === "number" && /"|\btext\b/.test(what) ? "; text that looks like a number needs quotes" : ""
   return `expected ${what}, found ${show(value)}${quotes}`
 }
 

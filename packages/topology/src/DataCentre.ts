@@ -85,8 +85,8 @@ export class DataCentre implements FaultPlan.FaultTargets {
     this.hosts = plan.hosts.map((host) => new SimHost(host, setting, this.cablesOf(host)))
     this.switches = plan.switches.map((each) => this.newSwitch(each))
     this.routers = plan.routers.map((each) => this.newRouter(each))
-    this.installFaults()
     for (const host of this.hosts) host.boot()
+    this.installFaults()
     this.lendAll()
     options.observe(this)
   }
@@ -272,10 +272,10 @@ export class DataCentre implements FaultPlan.FaultTargets {
 /** Stands for the router at the far end of a cable between routers, which needs no address. */
 const peerGateway = -1
 
-const costsOf = (profile: Plan.Plan["costs"]): Int32Array => {
+const costsOf = (profile: Plan.Plan["costs"]): CostTable.CostTable => {
   const table = CostTable.make(profile)
   if (!(table instanceof CostTable.CostTable)) throw new Error(`cost profile ${profile}: ${JSON.stringify(table)}`)
-  return table.points
+  return table
 }
 
 const islandOf = (end: LinkEnd): Island => end.owner!.island

@@ -111,7 +111,8 @@ const resolveBridge = (
   })
   return {
     name,
-    address: bridge.address === undefined ? null : (parseHostCidr(bridge.address, [...at, "address"], problems) ?? null),
+    address:
+      bridge.address === undefined ? null : (parseHostCidr(bridge.address, [...at, "address"], problems) ?? null),
     ports,
     masquerade: bridge.masquerade ?? true
   }
@@ -122,9 +123,15 @@ const bridgesApart = (bridges: ReadonlyArray<Plan.BridgePlan>, path: Path, probl
     if (address === null) return
     const other = bridges
       .slice(0, index)
-      .find((each) => each.address !== null && (isInside(address.address, each.address) || isInside(each.address.address, address)))
+      .find(
+        (each) =>
+          each.address !== null && (isInside(address.address, each.address) || isInside(each.address.address, address))
+      )
     if (other === undefined) return
-    problems.add([...path, "bridges", name, "address"], `overlaps the network of bridge ${other.name}, expected another one`)
+    problems.add(
+      [...path, "bridges", name, "address"],
+      `overlaps the network of bridge ${other.name}, expected another one`
+    )
   })
 }
 

@@ -6,6 +6,7 @@ import { Result, Schema } from "effect"
 import * as Yaml from "yaml"
 import * as Complaints from "./Complaints.ts"
 import { Document } from "./Document.ts"
+import * as Survey from "./Survey.ts"
 
 /** One complaint about a file. Lines and columns count from 1. */
 export interface Diagnostic {
@@ -34,8 +35,6 @@ export class UnreadableTopology extends Schema.TaggedError<UnreadableTopology>()
 export const FILE_MAX = 1_048_576
 /** Complaints reported at most. */
 export const DIAGNOSTICS_MAX = 20
-/** Maps and lists inside each other, at most. */
-export const DEPTH_MAX = 64
 /** Values an alias may stand for again, in the whole file. */
 export const ALIASES_MAX = 100
 
@@ -61,11 +60,10 @@ export const read = (file: string, bytes: Uint8Array): Result.Result<Source, Unr
   }
   const text = decodeUtf8(bytes)
   if (typeof text === "number") {
-    const before = bytes.subarray(0, text)
-    const line = before.reduce((count, byte) => (byte === 10 ? count + 1 : count), 1)
-    const column = text - before.lastIndexOf(10)
+    const before = decodeUtf8(bytes.subarray(0, text)) as string
+    const place = placeIn(before, before.length)
     return Result.fail(
-      new UnreadableTopology({ diagnostics: [{ file, line, column, message: "invalid UTF-8, expected text" }] })
+      new UnreadableTopology({ diagnostics: [{ file, ...place, message: "invalid UTF-8, expected text" }] })
     )
   }
   return readText(file, text)
@@ -74,9 +72,15 @@ export const read = (file: string, bytes: Uint8Array): Result.Result<Source, Unr
 /** As `read`, from text. */
 export const readText = (file: string, text: string): Result.Result<Source, UnreadableTopology> => {
   if (text.trim() === "") return refuse(file, "the file is empty, expected a topology with at least `hosts`")
+  const tooMuch = Survey.survey(text)
+  if (tooMuch !== undefined) {
+    return Result.fail(
+      new UnreadableTopology({ diagnostics: [{ file, ...placeIn(text, tooMuch.offset), message: tooMuch.message }] })
+    )
+  }
   const lines = new Yaml.LineCounter()
-  const parsed = parse(text, lines)
-  if (parsed === undefined) return refuse(file, `maps and lists stand more than ${DEPTH_MAX} deep inside each other`)
+  const options = { lineCounter: lines, uniqueKeys: false, prettyErrors: false, logLevel: "error" } as const
+  const parsed = Yaml.parseDocument(text, options)
   const place = (offset: number) => {
     const { line, col } = lines.linePos(offset)
     return { line: Math.max(line, 1), column: Math.max(col, 1) }
@@ -107,21 +111,22 @@ export const readText = (file: string, text: string): Result.Result<Source, Unre
   return fail(diagnostics)
 }
 
-/** The text as nodes; undefined when it is too deep for the parser. */
-const parse = (text: string, lineCounter: Yaml.LineCounter): Yaml.Document.Parsed | undefined => {
-  const options = { lineCounter, uniqueKeys: false, prettyErrors: false, logLevel: "error" } as const
-  try {
-    return Yaml.parseDocument(text, options)
-  } catch {
-    return undefined
-  }
-}
-
 /** What the parser has against the text, in our words where its own speak of something else. */
 const explain = (error: Yaml.YAMLParseError): string => {
   if (error.code === "MULTIPLE_DOCS") return "a second document begins here, expected one"
   if (error.code === "IMPOSSIBLE") return "the text makes no sense here, expected YAML"
   return error.message
+}
+
+/** Line and column of an offset in a text. */
+const placeIn = (text: string, offset: number): { readonly line: number; readonly column: number } => {
+  let line = 1
+  let start = 0
+  for (let end = text.indexOf("\n"); end >= 0 && end < offset; end = text.indexOf("\n", start)) {
+    line++
+    start = end + 1
+  }
+  return { line, column: offset - start + 1 }
 }
 
 const refuse = (file: string, message: string): Result.Result<never, UnreadableTopology> =>
@@ -152,8 +157,8 @@ const checkNodes = (root: unknown, complain: (offset: number, message: string) =
     if (!Yaml.isNode(node) || Yaml.isAlias(node)) continue
     if (node.anchor !== undefined) anchors.add(node.anchor)
     if (!Yaml.isCollection(node)) continue
-    if (depth >= DEPTH_MAX) {
-      complain(startOf(node), `maps and lists stand more than ${DEPTH_MAX} deep inside each other`)
+    if (depth >= Survey.DEPTH_MAX) {
+      complain(startOf(node), Survey.tooDeep)
       return
     }
     // The last one in is the first one out: the order of the text.

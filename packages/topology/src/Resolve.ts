@@ -68,7 +68,7 @@ const uniqueNames = (document: Document.Document, problems: Problems): void => {
   for (const kind of ["hosts", "switches", "routers"] as const) {
     for (const name of Object.keys(document[kind] ?? {})) {
       const before = seen.get(name)
-      if (before !== undefined) problems.add([kind, name], `the name ${name} is taken by one of the ${before}`)
+      if (before !== undefined) problems.add([kind, name], `the name ${name} is taken by one of the ${before}`, true)
       seen.set(name, kind)
     }
   }
@@ -307,7 +307,10 @@ const resolveFault = (
   if ("link" in fault) {
     resolved.link = links.findIndex((link) => link.ends.some((end) => `${end.node}:${end.port}` === fault.link))
     if (resolved.link < 0) {
-      problems.add(["faults", index, "link"], `no cable is plugged into ${fault.link}, expected ${someOf(endsOf(links))}`)
+      problems.add(
+        ["faults", index, "link"],
+        `no cable is plugged into ${fault.link}, expected ${someOf(endsOf(links))}`
+      )
     } else resolved.end = endIndex(links[resolved.link]!, fault.link)
   }
   if ("host" in fault) {

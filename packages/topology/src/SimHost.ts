@@ -3,6 +3,7 @@
  *
  * Configuration comes from the plan each time; memory does not survive. Links stay where they are.
  */
+import type { CostTable } from "@darkfiber/hardware/cpu/CostTable"
 import * as Container from "@darkfiber/containers/Container"
 import type { LinkEnd } from "@darkfiber/hardware/link/LinkEnd"
 import { Nic } from "@darkfiber/hardware/nic/Nic"
@@ -19,6 +20,7 @@ import type { Runtime } from "@darkfiber/sim/Runtime"
 import type { World } from "@darkfiber/sim/World"
 import * as HostSockets from "@darkfiber/sockets/HostSockets"
 import type { Process } from "@darkfiber/sockets/Process"
+import { Effect } from "effect"
 import type * as Plan from "./Plan.ts"
 import type { ProgramLoader } from "./Program.ts"
 import { Workload } from "./Workload.ts"
@@ -27,7 +29,7 @@ import { Workload } from "./Workload.ts"
 export interface HostSetting {
   readonly world: World
   readonly runtime: Runtime
-  readonly costs: Int32Array
+  readonly costs: CostTable
   readonly checksums: "carried" | "filled"
   readonly loader: ProgramLoader
   /** Runs a configuration command on a host; null when it went well, else what it complained about. */
@@ -142,7 +144,7 @@ export class SimHost {
       profile,
       cores: plan.cores,
       memoryBytes: plan.memory,
-      costs: setting.costs,
+      costTable: setting.costs,
       sysctls: [HostSockets.sysctls(HostSockets.profiles[plan.kernel], plan.memory)],
       incarnation: this.incarnation
     })
@@ -235,7 +237,8 @@ export class SimHost {
     if (program === undefined) throw new BootFailed(`${this.name}: there is no program ${plan.program}`)
     const workload = new Workload(this.name, place, plan.name)
     this.workloads.push(workload)
-    const effect = program(plan.args, { host: this.name, place, name: plan.name, workload })
+    // A program that throws while it is made dies as one that throws later: in its process.
+    const effect = Effect.suspend(() => program(plan.args, { host: this.name, place, name: plan.name, workload }))
     const options = plan.core === null ? {} : { affinity: [plan.core] }
     const process = this.sockets.processes.spawn(plan.name, net, effect, options)
     if (typeof process === "number") throw new BootFailed(`${this.name}: ${plan.name}: errno ${-process}`)

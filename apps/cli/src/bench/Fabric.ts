@@ -28,6 +28,8 @@ const KIND_SEND = KIND_OWN
 const HEADER = 14
 const UDP_HEADER = 8
 const MAILBOX = 4096
+/** How long the run goes on after the last packet has been sent, until all queues are empty, ns. */
+const DRAIN = 5_000_000
 
 /** A port that sends UDP packets of one size with a steady gap, and takes what comes. */
 class Node extends Actor {
@@ -139,7 +141,7 @@ export const run = (given: Values): Line => {
     leaf.setRoute(0, 0, up)
   }
   bed.lend()
-  watch.run(() => bed.world.run(until))
+  watch.run(() => bed.world.run(until + DRAIN))
   const sum = (of: (node: Node) => number): number => all.reduce((total, node) => total + of(node), 0)
   const received = sum((node) => node.received)
   return watch.line("fabric", bed, until / 1e9, {

@@ -106,7 +106,12 @@ const grow = (input: LabInput, connections: number): Grown => {
   const server = Scene.hostOf(centre, "server")
   const { nofile } = Connections
   let accepted = 0
-  Scene.spawn(server, "server", Connections.acceptor(PORT, BACKLOG, () => accepted++), { nofile })
+  Scene.spawn(
+    server,
+    "server",
+    Connections.acceptor(PORT, BACKLOG, () => accepted++),
+    { nofile }
+  )
   const hosts = centre.hosts.filter((host) => host !== server)
   const opened = hosts.map((host, index) => {
     const first = Math.floor((connections * index) / clients)
@@ -168,10 +173,7 @@ const measure = (input: LabInput): LabOutcome => {
       `${established} established connections: ${objects.server} B of objects at each server end and ` +
       `${objects.client} B at each client end; Slab grows by ${perServer} B and ${perClient} B.`,
     findings: {
-      a: all([
-        within(LEAST, MOST, perServer, " B a server end"),
-        within(LEAST, MOST, perClient, " B a client end")
-      ]),
+      a: all([within(LEAST, MOST, perServer, " B a server end"), within(LEAST, MOST, perClient, " B a client end")]),
       b: all(CACHES.map(cacheFinding)),
       c: all([
         { ...exactly(SERVER_END, objects.server), expected: `${SERVER_END} B a server end` },

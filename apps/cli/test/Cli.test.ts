@@ -1,0 +1,230 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as PcapngReader from "@darkfiber/wire/PcapngReader"
+import { Effect, Exit, Result } from "effect"
+import { afterAll, assert, beforeAll, describe, it, vi } from "vitest"
+import * as Cli from "../src/Cli.ts"
+
+interface Said {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+let folder = ""
+
+const two = `
+duration: 60ms
+hosts:
+  a:
+    nics: { eth0: { address: 10.0.0.1/24 } }
+    processes:
+      - { program: http-client, args: { to: "10.0.0.2:8080", connections: 2, gap: 1ms } }
+  b:
+    nics: { eth0: { address: 10.0.0.2/24 } }
+    bridges: { br0: { address: 172.17.0.1/16 } }
+    containers:
+      web: { publish: ["8080:80"], processes: [{ program: http-server, args: { port: 80, body: 5000 } }] }
+links: [{ endpoints: ["a:eth0", "b:eth0"] }]
+`
+
+const file = (name: string, content: string | Uint8Array): string => {
+  const path = join(folder, name)
+  writeFileSync(path, content)
+  return path
+}
+
+/** Runs a command line in this process and keeps what it says. */
+const run = async (...args: ReadonlyArray<string>): Promise<Said> => {
+  const out: Array<string> = []
+  const err: Array<string> = []
+  const spies = [
+    vi.spyOn(console, "log").mockImplementation((...parts) => void out.push(`${parts.join(" ")}\n`)),
+    vi.spyOn(console, "error").mockImplementation((...parts) => void err.push(`${parts.join(" ")}\n`)),
+    vi.spyOn(process.stdout, "write").mockImplementation((text) => out.push(String(text)) > 0),
+    vi.spyOn(process.stderr, "write").mockImplementation((text) => err.push(String(text)) > 0)
+  ]
+  try {
+    const exit = await Effect.runPromiseExit(Cli.run(args))
+    return { code: Cli.exitCode(exit), stdout: out.join(""), stderr: err.join("") + failureText(exit) }
+  } finally {
+    for (const spy of spies) spy.mockRestore()
+  }
+}
+
+const failureText = (exit: Exit.Exit<unknown, unknown>): string => (Exit.isSuccess(exit) ? "" : String(exit.cause))
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "darkfiber-"))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe("check and schema", () => {
+  it("a good file is fine, a bad one is named by file, line and column, exit 2", async () => {
+    const good = await run("check", file("good.yaml", two))
+    assert.strictEqual(good.code, 0)
+    assert.match(good.stdout, /fine: 2 hosts, 1 containers/)
+    const path = file("bad.yaml", "hosts:\n  a:\n    cores: 0\n")
+    const bad = await run("check", path)
+    assert.strictEqual(bad.code, 2)
+    assert.include(bad.stderr, `${path}:3:12: hosts.a.cores`)
+  })
+
+  it.each([
+    ["empty", "", /1:1: .*empty/],
+    ["invalid UTF-8", new Uint8Array([0x68, 0x3a, 0x0a, 0xff, 0xfe]), /2:1: .*UTF-8/],
+    ["over 1 MiB", new Uint8Array(1_048_577).fill(0x20), /1048577 bytes/],
+    ["a cable to a missing port", `${two}\nfaults: [{ kind: link-down, link: "a:eth7", at: 1ms }]`, /a:eth7/],
+    ["an MTU below 68", two.replace("10.0.0.1/24 }", "10.0.0.1/24, mtu: 60 }"), /mtu/],
+    ["a duplicate address", two.replace("10.0.0.2/24", "10.0.0.1/24"), /10\.0\.0\.1/]
+  ])("%s: one clear message and exit 2", async (_, content, expected) => {
+    const said = await run("check", file("input.yaml", content))
+    assert.strictEqual(said.code, 2)
+    assert.match(said.stderr, expected)
+    assert.strictEqual(said.stdout, "")
+  })
+
+  it("the schema is one JSON document with the topology at its root", async () => {
+    const said = await run("schema")
+    const schema = JSON.parse(said.stdout) as { readonly $ref: string; readonly $defs: Record<string, unknown> }
+    assert.strictEqual(schema.$ref, "#/$defs/Topology")
+    assert.containsAllKeys(schema.$defs, ["Host", "Link", "Fault", "Container"])
+  })
+})
+
+describe("up", () => {
+  it("prints exactly one JSON document whose parts agree", async () => {
+    const said = await run("up", file("two.yaml", two), "--json")
+    assert.strictEqual(said.code, 0, said.stderr)
+    const summary = JSON.parse(said.stdout)
+    assert.strictEqual(summary.simulated_ns, 60_000_000)
+    const { created, delivered, dropped, in_flight } = summary.frames
+    const lost = Object.values(dropped as Record<string, number>).reduce((sum, each) => sum + each, 0)
+    assert.strictEqual(created, delivered + lost + in_flight)
+    const { requests } = summary
+    assert.isAbove(requests.completed, 50)
+    assert.strictEqual(requests.started, requests.completed + requests.failed + requests.in_flight)
+    assert.deepStrictEqual(summary.violations, [])
+  })
+
+  it("the same seed gives the same fingerprint, in fiber dispatch too and with captures and trace on; another does not", async () => {
+    const path = file("two.yaml", two)
+    const print = async (...more: ReadonlyArray<string>): Promise<string> =>
+      (JSON.parse((await run("up", path, "--json", ...more)).stdout) as { readonly fingerprint: string }).fingerprint
+    const first = await print()
+    assert.strictEqual(await print("--dispatch", "fiber"), first)
+    assert.strictEqual(await print("--pcap", join(folder, "pcap"), "--trace", join(folder, "trace")), first)
+    assert.notStrictEqual(await print("--seed", "2"), first)
+    const capture = PcapngReader.read(new Uint8Array(readFileSync(join(folder, "pcap", "links.pcapng"))))
+    assert.isTrue(Result.isSuccess(capture) && capture.success.packets.length > 100)
+  })
+
+  it("commands that come in are answered, recorded and replayed with the same fingerprint", async () => {
+    const path = file("two.yaml", two)
+    const log = join(folder, "inputs")
+    const recorded = await run(
+      "up",
+      path,
+      "--at",
+      "10ms=a:ping -c 2 -i 0.01 10.0.0.2",
+      "--at",
+      "20ms=b/web:ip addr",
+      "--record",
+      log
+    )
+    assert.strictEqual(recorded.code, 0, recorded.stderr)
+    assert.include(recorded.stdout, "2 packets transmitted, 2 received, 0% packet loss")
+    assert.include(recorded.stdout, "172.17.0.2/16")
+    const replayed = await run("up", path, "--replay", log)
+    const fingerprint = /fingerprint [0-9a-f]{16}/
+    assert.strictEqual(fingerprint.exec(replayed.stdout)?.[0], fingerprint.exec(recorded.stdout)?.[0])
+    const other = await run("up", path, "--replay", log, "--seed", "2")
+    assert.strictEqual(other.code, 2)
+    assert.include(other.stderr, "--seed 1")
+  })
+
+  it("wrong use is exit 2", async () => {
+    const path = file("two.yaml", two)
+    assert.strictEqual((await run("up", path, "--workers", "2")).code, 2)
+    assert.strictEqual((await run("up", path, "--for", "soon")).code, 2)
+    assert.strictEqual((await run("up", path, "--at", "1ms=nobody:ip addr")).code, 2)
+    assert.strictEqual((await run("up", join(folder, "missing.yaml"))).code, 2)
+    assert.strictEqual((await run("upp")).code, 2)
+  })
+
+  it("a user's program that throws dies with a reported exit, and the world goes on", async () => {
+    file("mine.mjs", "export const main = () => { throw new Error('mine broke') }\n")
+    const path = file(
+      "mine.yaml",
+      `${two.replace("processes:\n      -", 'processes:\n      - { program: "./mine.mjs#main" }\n      -')}`
+    )
+    const said = await run("up", path)
+    assert.strictEqual(said.code, 0, said.stderr)
+    assert.match(said.stdout, /a: main \(pid \d+\) defect at \d+ ns: mine broke/)
+    assert.match(said.stdout, /http-client +\d+/)
+  })
+})
+
+describe("exec and walk", () => {
+  it("runs tools on a simulated host and in a container", async () => {
+    const path = file("two.yaml", two)
+    const ping = await run("exec", path, "a", "--at", "10ms", "--", "ping", "-c", "1", "10.0.0.2")
+    assert.strictEqual(ping.code, 0, ping.stderr)
+    assert.include(ping.stdout, "1 packets transmitted, 1 received")
+    const listening = await run("exec", path, "b/web", "--at", "10ms", "--", "ss -nltp | grep :80")
+    assert.match(listening.stdout, /LISTEN.*:80/)
+    assert.strictEqual((await run("exec", path, "c", "--", "ip", "addr")).code, 2)
+    const unknown = await run("exec", path, "a", "--", "nosuchtool")
+    assert.strictEqual(unknown.code, 1)
+    assert.include(unknown.stderr, "nosuchtool")
+  })
+
+  it("follows one packet over both hosts, and time never goes back", async () => {
+    const said = await run("walk", file("two.yaml", two), "--from", "a", "--to", "10.0.0.2", "--at", "10ms", "--json")
+    assert.strictEqual(said.code, 0, said.stderr)
+    const journey = JSON.parse(said.stdout) as {
+      readonly hosts: ReadonlyArray<string>
+      readonly steps: ReadonlyArray<{ readonly function: string; readonly time: number }>
+    }
+    assert.deepStrictEqual(journey.hosts, ["a", "b"])
+    const names = journey.steps.map((step) => step.function)
+    let at = -1
+    for (const name of [
+      "ip_send_skb",
+      "dev_queue_xmit",
+      "igb_xmit_frame",
+      "dma",
+      "netif_receive_skb",
+      "ip_rcv",
+      "icmp_rcv"
+    ]) {
+      const found = names.indexOf(name, at + 1)
+      assert.isAbove(found, at, `${name} after ${names[at]}`)
+      at = found
+    }
+    journey.steps.reduce((before, { time }) => {
+      assert.isAtLeast(time, before)
+      return time
+    }, 0)
+  })
+})
+
+describe("lab and bench", () => {
+  it("lists every lab of the table and marks those not built yet", async () => {
+    const said = await run("lab", "--list")
+    assert.match(said.stdout, /^6\.4\.6-a/m)
+    assert.match(said.stdout, /later/)
+    assert.strictEqual(said.stdout.trim().split("\n").length, 268)
+    assert.strictEqual((await run("lab", "99.9")).code, 2)
+    assert.strictEqual((await run("lab")).code, 2)
+  })
+
+  it("a scenario prints one JSON line; a wrong setting is exit 2", async () => {
+    const said = await run("bench", "s1-bulk", "gb=0.001")
+    assert.strictEqual(said.code, 0, said.stderr)
+    assert.strictEqual((JSON.parse(said.stdout) as { readonly flows_done: number }).flows_done, 1)
+    assert.strictEqual((await run("bench", "s1-bulk", "giga=1")).code, 2)
+    assert.strictEqual((await run("bench", "s99")).code, 2)
+  })
+})
