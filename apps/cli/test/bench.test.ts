@@ -1,5 +1,6 @@
 /** Small runs of every speed scenario: they do their work, keep the laws, and do it the same way each time. */
 import { describe, expect, it } from "vitest"
+import { Mersenne } from "../src/bench/Mersenne.ts"
 import { BadOption, type Values } from "../src/bench/Options.ts"
 import { scenarios } from "../src/bench/Scenarios.ts"
 
@@ -70,7 +71,9 @@ describe.each(small)("$name $options", ({ name, options, expected }) => {
 describe("s2-leafspine", () => {
   it("has other flows meet with another seed", () => {
     const options = { mb: "0.02", leaves: "2", perLeaf: "4", spines: "2" }
-    expect(run("s2-leafspine", { ...options, seed: "2" })["fingerprint"]).not.toBe(run("s2-leafspine", options)["fingerprint"])
+    expect(run("s2-leafspine", { ...options, seed: "2" })["fingerprint"]).not.toBe(
+      run("s2-leafspine", options)["fingerprint"]
+    )
   })
 })
 
@@ -89,5 +92,13 @@ describe("options", () => {
     expect(() => run("s1-bulk", { gb: "much" })).toThrow(BadOption)
     expect(() => run("s1-bulk", { delay: "5" })).toThrow(BadOption)
     expect(() => run("s1-bulk", { programs: "both" })).toThrow(BadOption)
+  })
+})
+
+describe("Mersenne", () => {
+  it("gives std::mt19937's ten-thousandth number for its default seed", () => {
+    const random = new Mersenne(5489)
+    for (let i = 1; i < 10_000; i++) random.next()
+    expect(random.next()).toBe(4_123_659_995) // C++ standard [rand.predef]
   })
 })

@@ -18,6 +18,7 @@ import {
   FEATURE_CHECKSUM,
   FEATURE_SG,
   FEATURE_TSO,
+  NET_XMIT_DROP,
   NET_XMIT_SUCCESS,
   type NetDevice,
   NETDEV_TX_OK
@@ -91,10 +92,11 @@ const flowHash = (skb: SkBuff): number => {
 /** Linux: __dev_xmit_skb. */
 const devXmitSkb = (core: Core, skb: SkBuff, qdisc: Qdisc): number => {
   core.lock(qdisc.lock)
-  if (!qdisc.dev.isUp()) {
+  if (!qdisc.dev.isUp() || !qdisc.dev.carrier) {
+    qdisc.dev.stats.txDropped++
     skb.host.dropSkb(core, skb, Drops.QDISC_DROP)
     core.unlock(qdisc.lock)
-    return -ENETDOWN
+    return qdisc.dev.isUp() ? NET_XMIT_DROP : -ENETDOWN
   }
   if (qdisc.canBypass && qdisc.length === 0 && !qdisc.running) {
     qdisc.running = true

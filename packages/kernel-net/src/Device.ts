@@ -117,10 +117,14 @@ export const crash = (dev: NetDevice, reason: number): void => {
   dev.net.host.neighbours.flush(null, dev, reason)
 }
 
-/** Light on the cable has come or gone. Linux: netif_carrier_on, netif_carrier_off */
+/**
+ * Light on the cable has come or gone: without it the queues are emptied and take nothing (Linux: netif_carrier_on,
+ * netif_carrier_off, dev_deactivate's noop_qdisc). linkwatch's delay of up to a second is not modelled.
+ */
 export const setCarrier = (dev: NetDevice, on: boolean): void => {
   if (dev.carrier === on) return
   dev.carrier = on
+  if (!on && dev.isUp()) purgeQdiscs(null, dev, Drops.QDISC_DROP)
   if (dev.isUp()) dev.flags = on ? dev.flags | IFF_RUNNING : dev.flags & ~IFF_RUNNING
   tell(Notify.CHANGE, dev)
 }

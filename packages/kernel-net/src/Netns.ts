@@ -14,6 +14,7 @@ import { InetConfig, type InetConfigName, neighbourNames, NeighbourParameters } 
 import { IcmpState } from "./IcmpState.ts"
 import type { NetDevice } from "./NetDevice.ts"
 import { PingTable } from "./PingTable.ts"
+import { ReservedPorts } from "./ReservedPorts.ts"
 import * as Snmp from "./Snmp.ts"
 import * as Sysctl from "./Sysctl.ts"
 import { UdpTable } from "./UdpTable.ts"
@@ -21,6 +22,8 @@ import { UdpTable } from "./UdpTable.ts"
 const IP_FORWARD = Sysctl.define("net.ipv4.ip_forward")
 const DEFAULT_RP_FILTER = Sysctl.define("net.ipv4.conf.default.rp_filter")
 const DEFAULT_UNRES_BYTES = Sysctl.define("net.ipv4.neigh.default.unres_qlen_bytes")
+
+const RESERVED = "net.ipv4.ip_local_reserved_ports"
 
 export class Netns {
   readonly host: Host
@@ -56,6 +59,8 @@ export class Netns {
   readonly extensions: Map<string, unknown>
   /** /proc/net files by name, added by whoever owns the data. */
   readonly proc: Map<string, () => string>
+  /** Ports that no automatic choice takes. */
+  readonly reservedPorts: ReservedPorts
   private nextIndex: number
 
   constructor(host: Host, id: number, name: string) {
@@ -83,6 +88,7 @@ export class Netns {
     this.ipIdent = host.identStream.u32() & 0xffff
     this.extensions = new Map()
     this.proc = new Map()
+    this.reservedPorts = new ReservedPorts()
     this.nextIndex = 1
   }
 
@@ -118,6 +124,7 @@ export class Netns {
   setSysctl(name: string, text: string): number {
     const target = this.deviceSysctl(name)
     if (target !== null) return this.setTarget(target, text)
+    if (name === RESERVED && !this.reservedPorts.set(text)) return -EINVAL
     const status = this.sysctl.set(name, text)
     if (status !== 0) return status
     if (this.host.sysctlDefaults.get(name)!.scope === "global") {

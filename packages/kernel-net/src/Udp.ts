@@ -72,7 +72,8 @@ export class UdpSock extends DatagramSock {
   private freePort(address: number): number {
     const { numbers } = this.net.sysctl
     const { host } = this.net
-    const isFree = (port: number): boolean => !this.net.udp.conflicts(this, address, port)
+    const { reservedPorts, udp } = this.net
+    const isFree = (port: number): boolean => !reservedPorts.has(port) && !udp.conflicts(this, address, port)
     return host.profile.udpPortSearch(numbers[PORT_RANGE]!, numbers[PORT_RANGE + 1]!, host.portStream, isFree)
   }
 

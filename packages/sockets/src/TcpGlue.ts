@@ -86,6 +86,7 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
     let known = this.nets.get(net.id)
     if (known === undefined) {
       known = new TcpNet(net.id, TcpSysctls.ofNetns(net, this.profile, this.memoryBytes), net)
+      known.reservedPorts = net.reservedPorts
       this.nets.set(net.id, known)
       net.extensions.set("tcp", known)
     }

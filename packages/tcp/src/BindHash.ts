@@ -34,20 +34,33 @@ export class BindBucket {
   }
 }
 
+const PAGE_SHIFT = 8
+const PAGE_MASK = 255
+type Page = Array<BindBucket | null>
+
 export class BindHash {
   private readonly tcp: Tcp
-  private readonly buckets = new Map<number, BindBucket>()
+  /**
+   * Buckets by namespace, then by page of 256 ports and port: a search over a full range walks arrays, which is several
+   * times cheaper than a Map.
+   */
+  private readonly pages: Array<Array<Page | undefined> | undefined>
+  count: number
 
   constructor(tcp: Tcp) {
     this.tcp = tcp
-  }
-
-  get count(): number {
-    return this.buckets.size
+    this.pages = []
+    this.count = 0
   }
 
   find(net: TcpNet, port: number): BindBucket | null {
-    return this.buckets.get(net.id * 65_536 + port) ?? null
+    const page = this.pages[net.id]?.[port >> PAGE_SHIFT]
+    return page === undefined ? null : page[port & PAGE_MASK]!
+  }
+
+  private place(net: TcpNet, port: number): Page {
+    const pages = (this.pages[net.id] ??= [])
+    return (pages[port >> PAGE_SHIFT] ??= new Array<BindBucket | null>(PAGE_MASK + 1).fill(null))
   }
 
   /** A new bucket (Linux: inet_bind_bucket_create); null when there is no memory. */
@@ -59,7 +72,8 @@ export class BindHash {
       return null
     }
     const bucket = new BindBucket(net, port)
-    this.buckets.set(net.id * 65_536 + port, bucket)
+    this.place(net, port)[port & PAGE_MASK] = bucket
+    this.count++
     return bucket
   }
 
@@ -91,7 +105,8 @@ export class BindHash {
   /** Frees a bucket that nobody uses any more. */
   release(bucket: BindBucket): void {
     if (bucket.ownerCount > 0 || bucket.timeWaitCount > 0) return
-    this.buckets.delete(bucket.net.id * 65_536 + bucket.port)
+    this.place(bucket.net, bucket.port)[bucket.port & PAGE_MASK] = null
+    this.count--
     this.tcp.host.freeObject(OBJECT_BIND_BUCKET, bucket.net)
     if (this.tcp.profile.hasBind2) this.tcp.host.freeObject(OBJECT_BIND2_BUCKET, bucket.net)
   }

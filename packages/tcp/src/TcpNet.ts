@@ -15,7 +15,7 @@ export class TcpNet {
   readonly owner: unknown
   timeWaitCount: number
   /** ip_local_reserved_ports; null when none is reserved. */
-  reservedPorts: ReadonlySet<number> | null
+  reservedPorts: { has(port: number): boolean } | null
   /** Second in which challenge ACKs are being counted, and how many are left in it. */
   challengeSecond: number
   challengeLeft: number

@@ -56,6 +56,9 @@ export class SimHost {
   /** Accounts of all incarnations' programs. */
   readonly workloads: Array<Workload>
   private group: FiberGroup
+  private isPowered: boolean
+  /** How often the power went. */
+  private powerCycles: number
   private readonly ends: ReadonlyArray<LinkEnd | null>
 
   /** @param ends the cables of the NICs, in the plan's order; null where none is plugged in */
@@ -66,6 +69,8 @@ export class SimHost {
     this.workloads = []
     this.incarnation = 0
     this.isUp = false
+    this.isPowered = true
+    this.powerCycles = 0
     this.nics = []
     this.containers = []
     this.island = setting.world.newIsland(plan.name)
@@ -103,6 +108,8 @@ export class SimHost {
 
   /** The power goes. In the process phase of an instant. */
   crash(): void {
+    this.isPowered = false
+    this.powerCycles++
     if (!this.isUp) return
     this.isUp = false
     const { kernel, workloads } = this
@@ -112,10 +119,13 @@ export class SimHost {
     })
   }
 
-  /** Power comes back: the next incarnation boots, and is up `BOOT_NS` later. */
+  /** Power comes back: the next incarnation boots, and is up `BOOT_NS` later unless the power goes before. */
   restart(now: number): void {
-    if (this.isUp) return
+    if (this.isPowered) return
+    this.isPowered = true
+    const { powerCycles } = this
     this.setting.runtime.at(this.island, now + BOOT_NS, `${this.name}/boot`, () => {
+      if (this.powerCycles !== powerCycles) return
       this.incarnation++
       this.kernel = this.newKernel()
       this.group = this.setting.runtime.group(this.island, this.name, this.incarnation)

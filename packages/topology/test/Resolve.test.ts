@@ -3,6 +3,7 @@ import { Result } from "effect"
 import * as fc from "fast-check"
 import { describe, it } from "vitest"
 import { cases } from "@darkfiber/tooling/Cases"
+import type { Document } from "../src/Document.ts"
 import * as Read from "../src/Read.ts"
 import * as Resolve from "../src/Resolve.ts"
 import { documentOf, planOf, planOfDocument } from "./Centre.ts"
@@ -275,7 +276,7 @@ links:
     })
     fc.assert(
       fc.property(document, (each) => {
-        const outcome = Resolve.resolve(each)
+        const outcome = Resolve.resolve(each as Document)
         if (Result.isFailure(outcome)) assert.ok(outcome.failure.length > 0)
       }),
       { numRuns: cases(300) }

@@ -25,6 +25,9 @@ export interface Stream {
   readonly received: Array<{ bytes: number; outcome: string }>
 }
 
+/** Streams of a sender's second life are numbered from here on. */
+const LIVES = 10_000
+
 /** Everything the streams of one run have to say. */
 export class Book {
   readonly streams: Array<Stream> = []
@@ -49,7 +52,9 @@ export class Book {
     const one = (number: number) =>
       Effect.gen({ self: this }, function* () {
         const started = yield* Sys.clockGettime
-        const stream: Stream = { id: number, length, started, ended: 0, outcome: "open", received: [] }
+        // A host that boots again sends its streams again, under numbers of their own.
+        const before = this.streams.filter((each) => each.id % LIVES === number).length
+        const stream: Stream = { id: number + before * LIVES, length, started, ended: 0, outcome: "open", received: [] }
         this.streams.push(stream)
         workload.request()
         const outcome = yield* Effect.result(this.transfer(stream, { address, port: Number(port) }, patience))

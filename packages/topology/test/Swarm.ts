@@ -126,12 +126,14 @@ export interface SwarmCase {
   readonly centre: DataCentre.DataCentre
   readonly book: Book
   readonly faults: number
+  readonly chains: ReadonlyArray<FaultChain>
 }
 
 export const build = (seed: number, dispatch: "poll" | "fiber" = "poll"): SwarmCase => {
   const random = new RandomStream(seed, "test/swarm")
   const plan = planOf(topology(random))
   const book = new Book()
+  const chains: Array<FaultChain> = []
   let faults = 0
   const centre = DataCentre.build(plan, {
     seed,
@@ -141,8 +143,11 @@ export const build = (seed: number, dispatch: "poll" | "fiber" = "poll"): SwarmC
       const directions = plan.links.flatMap((link) => [Faults.directionName(link, 0), Faults.directionName(link, 1)])
       const rules = rulesOf(random, directions)
       made.links.forEach((link, index) => {
-        link.a.setFaults(new FaultChain(made.world, directions[index * 2]!, rules))
-        link.b.setFaults(new FaultChain(made.world, directions[index * 2 + 1]!, rules))
+        for (const side of [0, 1] as const) {
+          const chain = new FaultChain(made.world, directions[index * 2 + side]!, rules)
+          chains.push(chain)
+          ;(side === 0 ? link.a : link.b).setFaults(chain)
+        }
       })
       const events = FaultPlan.swarm(
         seed,
@@ -159,46 +164,70 @@ export const build = (seed: number, dispatch: "poll" | "fiber" = "poll"): SwarmC
       faults = rules.length + events.length / 2
     }
   })
-  return { centre, book, faults }
+  return { centre, book, faults, chains }
 }
 
-/** Everything that is wrong with a case; empty when it holds. */
-export const complaints = (seed: number): ReadonlyArray<string> => {
-  const { book, centre } = build(seed)
+export interface Outcome {
+  /** Everything that is wrong; empty when the case holds. */
+  readonly complaints: ReadonlyArray<string>
+  /** Streams that arrived whole, and those an error ended. */
+  readonly whole: number
+  readonly ended: number
+  readonly faults: number
+  readonly restarts: number
+  /** Frames that a rule hit. */
+  readonly hits: number
+}
+
+export const run = (seed: number): Outcome => {
+  const made = build(seed)
+  const { book, centre, chains, faults } = made
   const found: Array<string> = []
   const look = (): void => {
     for (const each of complaintsOf(centre)) found.push(`at ${centre.now} ns: ${each}`)
     for (const each of book.wrong) found.push(each)
   }
   const random = new RandomStream(seed, "test/swarm/moments")
-  for (let time = 0; time < HEALED && found.length === 0;) {
+  for (let time = 0; time < HEALED && found.length === 0; ) {
     time += 1 + random.below(HEALED / 8)
     centre.run(time)
     look()
   }
   for (const time of [LATE, END]) {
-    if (found.length > 0) return found
+    if (found.length > 0) break
     centre.run(time)
     look()
   }
+  if (found.length === 0) found.push(...endOf(made))
+  const whole = book.streams.filter((stream) => stream.outcome === "whole").length
+  const hits = chains.flatMap((chain) => chain.counts()).reduce((sum, each) => sum + each.hits, 0)
+  const restarts = centre.hosts.reduce((sum, host) => sum + host.incarnation, 0)
+  return { complaints: found, whole, ended: book.streams.length - whole, faults, restarts, hits }
+}
+
+/** What has to hold when everything has healed. */
+const endOf = ({ book, centre }: SwarmCase): ReadonlyArray<string> => {
+  const found: Array<string> = []
   for (const panic of centre.panics) found.push(`${panic.actor} panicked at ${panic.time} ns: ${String(panic.error)}`)
   for (const host of centre.hosts) {
     if (!host.isUp) found.push(`${host.name} is not up again`)
     for (const { error, name, reason } of host.sockets.processes.exits) {
-      if (reason === "defect" || reason === "failure") found.push(`${host.name}: ${name} ended with ${String(error)}`)
+      if (reason === "failed" || reason === "defect") found.push(`${host.name}: ${name} ended with ${String(error)}`)
     }
   }
   for (const stream of book.streams) {
     const took = `stream ${stream.id} begun at ${stream.started} ns: ${stream.outcome}`
     if (stream.outcome === "open" && stream.started > HEALED) found.push(`${took} at the end`)
     if (stream.started >= LATE && stream.outcome !== "whole") found.push(`${took} after everything healed`)
-    for (const { bytes, outcome } of stream.received) {
-      if (stream.outcome === "whole" && outcome !== "whole" && stream.received.length === 1) {
-        found.push(`${took}, but its receiver: ${outcome} after ${bytes} bytes`)
-      }
+    const [first, second] = stream.received
+    if (stream.outcome === "whole" && second === undefined && first?.outcome !== "whole") {
+      found.push(`${took}, but its receiver: ${first?.outcome} after ${first?.bytes} bytes`)
     }
   }
-  const late = book.streams.filter((stream) => stream.id >= 1000)
+  const late = book.streams.filter((stream) => stream.id >= 1000 && stream.started >= LATE)
   if (late.length !== 3) found.push(`${late.length} of 3 late streams began`)
+  const requests = centre.hosts.flatMap((host) => host.workloads).filter((each) => each.name === "late")
+  const completed = requests.reduce((sum, each) => sum + each.completed, 0)
+  if (completed !== 3) found.push(`${completed} of 3 late requests completed`)
   return found
 }

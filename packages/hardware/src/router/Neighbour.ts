@@ -41,22 +41,32 @@ export class Neighbour {
 export class Neighbours {
   readonly all: Array<Neighbour>
   private readonly byPort: Array<Map<number, Neighbour>>
+  /** The one asked for last behind each port: nearly always the one asked for next. Entries are never taken out. */
+  private readonly last: Array<Neighbour | null>
 
   constructor() {
     this.all = []
     this.byPort = []
+    this.last = []
   }
 
   /** The neighbour with this address behind `port`, made when it is new. */
   get(port: number, address: number): Neighbour {
-    while (this.byPort.length <= port) this.byPort.push(new Map())
+    while (this.byPort.length <= port) {
+      this.byPort.push(new Map())
+      this.last.push(null)
+    }
+    const last = this.last[port]!
+    if (last !== null && last.address === address) return last
     const table = this.byPort[port]!
-    const known = table.get(address)
-    if (known !== undefined) return known
-    const made = new Neighbour(port, address)
-    table.set(address, made)
-    this.all.push(made)
-    return made
+    let entry = table.get(address)
+    if (entry === undefined) {
+      entry = new Neighbour(port, address)
+      table.set(address, entry)
+      this.all.push(entry)
+    }
+    this.last[port] = entry
+    return entry
   }
 
   find(port: number, address: number): Neighbour | undefined {

@@ -24,6 +24,7 @@ import { type Group, type Hop, maskOf, RouteTable } from "./RouteTable.ts"
 /** ARP asks again: `a` is the neighbour's index. */
 const KIND_ARP = KIND_PORT_OWN
 const HEADER = 14
+const OWN_BITS = 4096
 const ARP_FRAME = HEADER + Arp.packetBytes
 
 export interface PortOptions {
@@ -59,6 +60,8 @@ export class Router extends Fabric {
   forwarded: number
   errorsSent: number
   private readonly ports: Array<Port>
+  /** Bits of hashes of the own addresses: most packets are for others, and need no look at every port. */
+  private readonly ownBits: Int32Array
   private readonly seed: number
   private readonly budget: RouterIcmp.ErrorBudget
 
@@ -69,6 +72,7 @@ export class Router extends Fabric {
     this.forwarded = 0
     this.errorsSent = 0
     this.ports = []
+    this.ownBits = new Int32Array(OWN_BITS >> 5)
     this.seed = hashText(`${name}/ecmp`, island.world.seed | 0)
     this.budget = new RouterIcmp.ErrorBudget()
   }
@@ -77,6 +81,8 @@ export class Router extends Fabric {
   addPort(end: LinkEnd, options: PortOptions): number {
     const port = this.plug(end)
     this.ports.push(new Port(options))
+    const bit = ownBit(options.address)
+    this.ownBits[bit >> 5] = this.ownBits[bit >> 5]! | (1 << (bit & 31))
     this.routes.refresh()
     if (options.address !== 0) this.routes.set(options.address, options.prefixLength, [{ port, gateway: 0 }])
     return port
@@ -203,6 +209,8 @@ export class Router extends Fabric {
   }
 
   private isOwnAddress(address: number): boolean {
+    const bit = ownBit(address)
+    if ((this.ownBits[bit >> 5]! & (1 << (bit & 31))) === 0) return false
     const ports = this.ports
     for (let i = 0; i < ports.length; i++) if (ports[i]!.address === address && address !== 0) return true
     return false
@@ -338,6 +346,8 @@ const headerFault = (bytes: Uint8Array, ip: number, end: number): number => {
   if (header < Ipv4.headerBytes || total < header || total > end - ip) return Reasons.IP_INHDR
   return Ipv4.verifyChecksum(bytes, ip) ? -1 : Reasons.IP_CSUM
 }
+
+const ownBit = (address: number): number => (finish32(address) >>> 8) & (OWN_BITS - 1)
 
 /** The network of an address. */
 export const network = (address: number, length: number): number => address & maskOf(length)
