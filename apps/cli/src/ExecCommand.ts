@@ -49,14 +49,12 @@ export const runLine = (
 ): Outcome | string => {
   const place = Shell.find(centre, target)
   if (place === undefined) return `there is no ${target}`
-  let result: Outcome | null = null
-  const started = ToolShell.spawn(place, line, (outcome) => {
-    result = outcome
-  })
+  const ended: Array<Outcome> = []
+  const started = ToolShell.spawn(place, line, (outcome) => ended.push(outcome))
   if (typeof started === "number") return `the command cannot be started: errno ${-started}`
   const end = centre.now + limit
-  while (result === null && centre.now < end) centre.run(Math.min(end, centre.now + STEP))
-  return result ?? `still running after ${limit / 1e9} s of virtual time`
+  while (ended.length === 0 && centre.now < end) centre.run(Math.min(end, centre.now + STEP))
+  return ended[0] ?? `still running after ${limit / 1e9} s of virtual time`
 }
 
 export const exec = Command.make("exec", flags, (options) =>

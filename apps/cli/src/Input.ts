@@ -12,7 +12,7 @@ import { badInput, type Failure } from "./Failure.ts"
 export const defaultTopology: string = fileURLToPath(new URL("../topologies/two-racks.yaml", import.meta.url))
 
 /** A file's bytes; a missing or unreadable one is wrong use. */
-export const readBytes = (file: string): Effect.Effect<Uint8Array, Failure, FileSystem.FileSystem> =>
+const readBytes = (file: string): Effect.Effect<Uint8Array, Failure, FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
     const status = yield* files

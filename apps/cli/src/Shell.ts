@@ -9,7 +9,7 @@ import * as ToolShell from "@darkfiber/tools/Shell"
 import type { DataCentre } from "@darkfiber/topology/DataCentre"
 import type { HostSetting, SimHost } from "@darkfiber/topology/SimHost"
 
-export const machineOf = (host: SimHost): Machine => ({
+const machineOf = (host: SimHost): Machine => ({
   host: host.kernel,
   processes: host.sockets.processes,
   tcp: host.sockets.tcp

@@ -54,7 +54,10 @@ export const walk = Command.make("walk", flags, (options) =>
     const records = TraceReader.read(centre.world.islands, { from: begin, names: Shell.namesOf(centre) })
     const first = records.find(
       (record) =>
-        record.host === place.host.name && record.netns === place.net.name && record.packet !== 0 && BIRTHS.has(record.function)
+        record.host === place.host.name &&
+        record.netns === place.net.name &&
+        record.packet !== 0 &&
+        BIRTHS.has(record.function)
     )
     if (first === undefined) {
       return yield* checkFailed(

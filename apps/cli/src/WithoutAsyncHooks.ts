@@ -3,4 +3,3 @@
  * module; nothing here reads them, and making one costs a third of a wake-up.
  */
 Reflect.deleteProperty(process, "getBuiltinModule")
-export {}
