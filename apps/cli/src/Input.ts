@@ -34,7 +34,7 @@ export const readPlan = (file: string): Effect.Effect<Plan.Plan, Failure, FileSy
     const plan = Resolve.resolve(source.success.document)
     if (Result.isSuccess(plan)) return plan.success
     const diagnostics = plan.failure
-      .map((problem) => ({ file, ...source.success.locate(problem.path), message: problem.message }))
+      .map((problem) => ({ file, ...source.success.locate(problem.path, problem.onKey), message: problem.message }))
       .sort((left, right) => left.line - right.line || left.column - right.column)
     return yield* badInput(diagnostics.map(Read.formatDiagnostic).join("\n"))
   })

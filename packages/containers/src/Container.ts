@@ -46,6 +46,8 @@ export interface Container {
   readonly eth0: NetDevice
   /** The host's end, a port of the bridge. */
   readonly port: NetDevice
+  /** What publishes its ports, in the host's nat table. */
+  readonly rules: ReadonlyArray<{ readonly chain: string; readonly rule: Rule }>
 }
 
 /** A step of a recipe failed. */
@@ -93,11 +95,30 @@ export const createBridge = (host: Host, name: string, address: Address | null, 
   return bridge
 }
 
-/** A container on a bridge, up, with its published ports. */
+/** A container on a bridge, up, with its published ports. A step that fails leaves nothing behind. */
 export const createContainer = (host: Host, options: ContainerOptions): Container => {
+  const net = got(`namespace ${options.name}`, host.createNetns(options.name))
+  const rules: Array<{ readonly chain: string; readonly rule: Rule }> = []
+  try {
+    const port = got(`veth of ${options.name}`, Veth.create(host.init, portName(options.name), net, "eth0"))
+    const eth0 = attach(net, port, options)
+    for (const published of options.publish) {
+      for (const each of publishing(options.bridge, options.address.address, published)) {
+        check(`publish ${published.hostPort}`, Netfilter.of(host.init).append("nat", each.chain, each.rule))
+        rules.push(each)
+      }
+    }
+    return { name: options.name, net, eth0, port, rules }
+  } catch (error) {
+    withdraw(host, rules)
+    host.destroyNetns(null, net)
+    throw error
+  }
+}
+
+/** Plugs a pair into bridge and container; the container's end. */
+const attach = (net: Netns, port: NetDevice, options: ContainerOptions): NetDevice => {
   const { address, bridge, gateway, mac, name } = options
-  const net = got(`namespace ${name}`, host.createNetns(name))
-  const port = got(`veth of ${name}`, Veth.create(host.init, portName(name), net, "eth0"))
   const eth0 = Veth.peerOf(port)!
   Device.setMac(eth0, mac)
   check(`${port.name} into ${bridge.name}`, BridgeDevice.addPort(bridge, port))
@@ -106,8 +127,7 @@ export const createContainer = (host: Host, options: ContainerOptions): Containe
   Device.up(eth0)
   Device.up(port)
   if (gateway !== null) check(`route of ${name}`, net.fib.add({ prefix: 0, length: 0, gateway, dev: eth0 }))
-  for (const published of options.publish) publish(host, bridge, address.address, published)
-  return { name, net, eth0, port }
+  return eth0
 }
 
 /** Makes a device of the host a port of a bridge. */
@@ -116,23 +136,30 @@ export const addPort = (bridge: NetDevice, port: NetDevice): void => {
   Device.up(port)
 }
 
-/** Ends a container: its namespace with its end of the pair, and so the port. */
+/**
+ * Ends a container: its published ports, its pair of devices, its namespace with what is tracked there. Its processes
+ * have to be gone. Flows that the host tracks end by their own timeouts.
+ */
 export const removeContainer = (host: Host, container: Container): void => {
+  withdraw(host, container.rules)
   Veth.remove(null, container.port)
   host.destroyNetns(null, container.net)
 }
 
+const withdraw = (host: Host, rules: Container["rules"]): void => {
+  for (const { chain, rule } of rules) Netfilter.of(host.init).table("nat").deleteRule(chain, rule)
+}
+
 /**
- * `-p hostPort:containerPort`: DNAT for what comes to an address of the host, from outside and from the host itself.
+ * `-p hostPort:containerPort`: DNAT for what comes to an address of the host, from outside and from the host itself. As
+ * Docker does it, not for what comes in over the bridge.
  */
-const publish = (host: Host, bridge: NetDevice, address: number, published: Published): void => {
-  const netfilter = Netfilter.of(host.init)
+const publishing = (bridge: NetDevice, address: number, published: Published): Container["rules"] => {
   const { containerPort, hostPort, protocol } = published
-  const local: Match = { _tag: "AddressType", side: "destination", kind: "LOCAL", invert: false }
   const common: ReadonlyArray<Match> = [
     { _tag: "Protocol", protocol: PROTOCOLS[protocol], invert: false },
     { _tag: "DestinationPorts", from: hostPort, to: hostPort, invert: false },
-    local
+    { _tag: "AddressType", side: "destination", kind: "LOCAL", invert: false }
   ]
   const target: Target = {
     _tag: "Dnat",
@@ -143,11 +170,22 @@ const publish = (host: Host, bridge: NetDevice, address: number, published: Publ
     random: false,
     persistent: false
   }
-  const rule = (matches: ReadonlyArray<Match>): Rule => ({ matches, target })
   const outside: Match = { _tag: "InInterface", name: bridge.name, invert: true }
-  check(`publish ${hostPort}`, netfilter.append("nat", "PREROUTING", rule([outside, ...common])))
-  check(`publish ${hostPort}`, netfilter.append("nat", "OUTPUT", rule(common)))
+  return [
+    { chain: "PREROUTING", rule: { matches: [outside, ...common], target } },
+    { chain: "OUTPUT", rule: { matches: common, target } }
+  ]
 }
 
-/** The host's end of a container's pair: at most 15 characters, as interface names are. */
-export const portName = (container: string): string => `veth-${container}`.slice(0, 15)
+/** Length of an interface's name, at most. */
+const NAME_MAX = 15
+
+/** The host's end of a container's pair: `veth-` and the name, or a hash of it where that is too long. */
+export const portName = (container: string): string => {
+  const name = `veth-${container}`
+  if (name.length <= NAME_MAX) return name
+  // FNV-1a.
+  let hash = 0x811c9dc5
+  for (let i = 0; i < container.length; i++) hash = Math.imul(hash ^ container.charCodeAt(i), 0x01000193)
+  return `veth${(hash >>> 0).toString(16).padStart(8, "0")}`
+}

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import * as fc from "fast-check"
+import { cases } from "@darkfiber/tooling/Cases"
 import { Actor, KIND_OWN } from "@darkfiber/sim/Actor"
 import type { Island } from "@darkfiber/sim/Island"
 import { CONTEXT_HARDIRQ, CONTEXT_KSOFTIRQD, CONTEXT_PROCESS, CONTEXT_SOFTIRQ } from "@darkfiber/sim/Trace"
@@ -259,7 +260,7 @@ describe("one core", () => {
           assert.deepEqual(bench.world.defects, [])
         }
       ),
-      { numRuns: 400 }
+      { numRuns: cases(400) }
     ))
 
   it("books every nanosecond once at every moment, and its starts never go back (property)", () =>
@@ -285,7 +286,7 @@ describe("one core", () => {
           )
         }
       ),
-      { numRuns: 100 }
+      { numRuns: cases(100) }
     ))
 
   it("an interrupt lengthens the step it meets by its handler and its soft IRQs, exactly", () => {
@@ -506,7 +507,7 @@ describe("several cores", () => {
           })
         }
       ),
-      { numRuns: 150 }
+      { numRuns: cases(150) }
     ))
 
   it("a kick by another core's step is heard at its time, whatever is armed before", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import * as fc from "fast-check"
+import { cases } from "@darkfiber/tooling/Cases"
 import { CHECKSUM_PARTIAL, FCS_BAD } from "@darkfiber/sim/FrameSlab"
 import * as DropReason from "@darkfiber/sim/DropReason"
 import { type FaultAction, FaultChain, ruleDefaults } from "@darkfiber/sim/Fault"
@@ -90,7 +91,7 @@ describe("a link in one direction", () => {
           assert.equal(link.b.counters.rxFrames, expected.length)
         }
       ),
-      { numRuns: 60 }
+      { numRuns: cases(60) }
     ))
 
   it("loses frames at its probability, from a stream of its own", () => {
@@ -315,6 +316,6 @@ describe("carrier", () => {
           assert.equal(world.slab.live, 0)
         }
       ),
-      { numRuns: 150 }
+      { numRuns: cases(150) }
     ))
 })

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import * as fc from "fast-check"
+import { cases } from "@darkfiber/tooling/Cases"
 import * as DropReason from "@darkfiber/sim/DropReason"
 import { CHECKSUM_PARTIAL, CHECKSUM_VERIFIED } from "@darkfiber/sim/FrameSlab"
 import { World } from "@darkfiber/sim/World"
@@ -97,7 +98,7 @@ describe("receiving", () => {
           assert.equal(imbalance(world), 0)
         }
       ),
-      { numRuns: 30 }
+      { numRuns: cases(30) }
     ))
 
   it("with several queues drops count as rx_fifo_errors only", () => {
@@ -179,7 +180,7 @@ describe("receiving", () => {
         assert.equal(world.slab.live, 0)
         assert.deepEqual(world.defects, [])
       }),
-      { numRuns: 100 }
+      { numRuns: cases(100) }
     ))
 
   it("arrivals for a masked queue do not stop the core, and nothing is lost or late (property)", () =>
@@ -211,7 +212,7 @@ describe("receiving", () => {
         )
         assert.equal(1e9 - core.usage[IDLE]!, nic.interrupts(0) * IRQ_COST + gaps.length * FRAME_COST)
       }),
-      { numRuns: 100 }
+      { numRuns: cases(100) }
     ))
 })
 
@@ -341,7 +342,7 @@ describe("sending", () => {
           assert.equal(imbalance(world), 0)
         }
       ),
-      { numRuns: 80 }
+      { numRuns: cases(80) }
     ))
 
   it("a stream while masked completes without any interrupt", () => {
@@ -549,7 +550,7 @@ describe("TSO", () => {
           assert.equal(imbalance(set.world), 0)
         }
       ),
-      { numRuns: 150 }
+      { numRuns: cases(150) }
     ))
 
   it("frames leave back to back, and the completion comes with the last one", () => {

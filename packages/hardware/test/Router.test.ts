@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import * as fc from "fast-check"
+import { cases } from "@darkfiber/tooling/Cases"
 import { World } from "@darkfiber/sim/World"
 import * as Arp from "@darkfiber/wire/Arp"
 import * as Checksum from "@darkfiber/wire/Checksum"
@@ -97,7 +98,7 @@ describe("forwarding", () => {
           assert.equal(table.lookup(destinations[0]!), null)
         }
       ),
-      { numRuns: 150 }
+      { numRuns: cases(150) }
     ))
 
   it("spreads flows over equal hops, keeps each flow on one, and differs by seed", () => {
@@ -145,7 +146,7 @@ describe("forwarding", () => {
 
   it("drops what is no good, with its reason", () => {
     const { world, router, stations } = setting(2)
-    const cases: ReadonlyArray<readonly [(bytes: Uint8Array) => Uint8Array, number]> = [
+    const spoilers: ReadonlyArray<readonly [(bytes: Uint8Array) => Uint8Array, number]> = [
       [(bytes) => bytes.slice(0, 10), Reasons.FRAME_TOO_SHORT],
       [(bytes) => bytes.slice(0, 30), Reasons.IP_INHDR],
       [(bytes) => bytes.with(14, 0x65), Reasons.IP_INHDR],
@@ -156,7 +157,7 @@ describe("forwarding", () => {
       [(bytes) => bytes.with(13, 0x01), Reasons.NOT_FOR_ROUTER]
     ]
     let at = 0
-    for (const [spoil, reason] of cases) {
+    for (const [spoil, reason] of spoilers) {
       const before = drops(router.island, reason)
       stations[0]!.send(0, spoil(packet(0, { to: ip("10.0.1.2") })), at)
       world.run((at += 10_000))
@@ -193,7 +194,7 @@ describe("forwarding", () => {
           assert.deepEqual(world.defects, [])
         }
       ),
-      { numRuns: 150 }
+      { numRuns: cases(150) }
     ))
 })
 

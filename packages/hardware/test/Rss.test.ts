@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import { flowHash, microsoftKey, Rss, Toeplitz } from "../src/nic/Rss.ts"
 import { ip, tcp, udp } from "./Kit.ts"
 
@@ -105,7 +106,7 @@ describe("Toeplitz", () => {
           assert.equal(new Toeplitz(key).bytes(Uint8Array.from(input), 0, input.length), slow(key, input))
         }
       ),
-      { numRuns: 30 }
+      { numRuns: cases(30) }
     ))
 
   it("spreads the queues evenly over the indirection table and hashes what is not IP to 0", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import * as fc from "fast-check"
+import { cases } from "@darkfiber/tooling/Cases"
 import * as DropReason from "@darkfiber/sim/DropReason"
 import { World } from "@darkfiber/sim/World"
 import * as Ipv4 from "@darkfiber/wire/Ipv4"
@@ -187,7 +188,7 @@ describe("a switch", () => {
           assert.ok(bridge.table.count <= 3)
         }
       ),
-      { numRuns: 100 }
+      { numRuns: cases(100) }
     ))
 
   it("a crash drops what is in its mailbox and darkens its ports", () => {
@@ -238,6 +239,6 @@ describe("the address table", () => {
           assert.equal(seen, [...model.values()].filter((value) => now - value.seen <= 1000).length)
         }
       ),
-      { numRuns: 200 }
+      { numRuns: cases(200) }
     ))
 })

@@ -1,6 +1,7 @@
 /**
  * One neighbour entry: the next hop's MAC as a ready header, and what waits for it.
  */
+import { LockClock } from "@darkfiber/hardware/cpu/LockClock"
 import type { NetDevice } from "./NetDevice.ts"
 import type { NeighbourTable } from "./NeighbourTable.ts"
 import { isConnected, isValid, macOf, type State } from "./NeighbourState.ts"
@@ -31,6 +32,8 @@ export class Neighbour {
   /** Packets pushed out of the queue (unres_discards). */
   discards: number
   readonly timer: KernelTimer
+  /** Guards the state and the queue (Linux: neigh->lock). */
+  readonly lock: LockClock
   dead: boolean
 
   constructor(table: NeighbourTable, dev: NetDevice, address: number, now: number) {
@@ -49,6 +52,7 @@ export class Neighbour {
     this.queueBytes = 0
     this.discards = 0
     this.timer = new KernelTimer(table.timersOf(this))
+    this.lock = new LockClock()
     this.dead = false
   }
 

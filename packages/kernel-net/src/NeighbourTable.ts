@@ -97,6 +97,7 @@ export class NeighbourTable implements TimerOwner {
   /** Linux: neigh_resolve_output, neigh_event_send. */
   private resolve(core: Core, skb: SkBuff, neighbour: Neighbour): number {
     core.visit(NEIGH_RESOLVE_OUTPUT, neighbour.dev.net.id, neighbour.dev.index, skb.traceId, neighbour.address)
+    core.lock(neighbour.lock)
     neighbour.usedAt = core.time
     const unsolicited = neighbour.state._tag === "None" || neighbour.state._tag === "Failed"
     if (unsolicited) {
@@ -107,6 +108,7 @@ export class NeighbourTable implements TimerOwner {
     }
     if (neighbour.state._tag === "Incomplete") {
       this.enqueue(core, neighbour, skb)
+      core.unlock(neighbour.lock)
       return 0
     }
     this.handle(core, neighbour, sendEvent)
@@ -178,6 +180,7 @@ export class NeighbourTable implements TimerOwner {
   private handle(core: Core, neighbour: Neighbour, event: Event): void {
     const dev = neighbour.dev
     const parameters = dev.neigh!
+    core.lock(neighbour.lock)
     if (core.time - this.redrawnAt > REDRAW) this.redraw(core.time)
     timing.reachable = parameters.reachable
     timing.retrans = parameters.retrans
@@ -192,6 +195,7 @@ export class NeighbourTable implements TimerOwner {
     if (taken.solicit !== "none") arpSolicit(core, neighbour, taken.solicit === "unicast")
     if (taken.flush) this.flushQueue(core, neighbour)
     if (taken.fail) this.failQueue(core, neighbour)
+    core.unlock(neighbour.lock)
   }
 
   private flushQueue(core: Core, neighbour: Neighbour): void {

@@ -85,7 +85,7 @@ export class PingSock extends DatagramSock {
     Icmp.write(bytes, at, Icmp.TYPE_ECHO_REQUEST, 0, (this.localPort << 16) | (sequence & 0xffff))
     bytes.set(payload, at + Icmp.headerBytes)
     Icmp.writeChecksum(bytes, at, length)
-    core.charge(Math.ceil(payload.length / 10))
+    core.charge(host.costTable.copy(payload.length))
     this.own(skb)
     skb.dst = dst
     skb.mark = this.mark

@@ -152,7 +152,7 @@ export class UdpSock extends DatagramSock {
     const bytes = host.world.slab.bytes
     bytes.set(at === 0 && length === payload.length ? payload : payload.subarray(at, at + length), data)
     host.copiedBytes += length
-    core.charge(Math.ceil(length / 10))
+    core.charge(host.costTable.copy(length))
     this.own(skb)
     skb.push(UdpHeader.headerBytes)
     const source = this.localAddress !== 0 ? this.localAddress : dst.source
@@ -261,7 +261,7 @@ const check = (core: Core, net: Netns, skb: SkBuff): number => {
   if (skb.ipSummed !== CHECKSUM_NONE || UdpHeader.checksum(bytes, skb.data) === 0) return -1
   const ip = skb.networkHeader
   const pseudo = pseudoV4(Ipv4.source(bytes, ip), Ipv4.destination(bytes, ip), Ipv4.PROTOCOL_UDP, length)
-  core.charge(Math.ceil(length / 10))
+  core.charge(skb.host.costTable.copy(length))
   if (Skb.checksum(skb, 0, length, pseudo) === 0xffff) return -1
   net.count(Snmp.UDP_IN_CSUM_ERRORS)
   net.count(Snmp.UDP_IN_ERRORS)

@@ -1,6 +1,7 @@
 import * as assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import * as Ethernet from "@darkfiber/wire/Ethernet"
 import * as Icmp from "@darkfiber/wire/Icmp"
 import * as Ipv4 from "@darkfiber/wire/Ipv4"
@@ -78,7 +79,7 @@ for (const profile of profiles) {
           assert.equal(world.slab.live, 0)
           host.memory.check()
         }),
-        { numRuns: 60 }
+        { numRuns: cases(60) }
       )
     })
   })

@@ -1,6 +1,7 @@
 import * as assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import { type Event, type EventTag, isValid, type State, step, type Tag, type Timing } from "../src/NeighbourState.ts"
 
 const now = 100e9
@@ -172,7 +173,8 @@ describe("the neighbour state machine", () => {
           if (taken.flush || taken.fail) waiting = 0
           if (waiting > 0) assert.ok(state._tag === "Incomplete" && armed)
         }
-      })
+      }),
+      { numRuns: cases(100) }
     )
   })
 })

@@ -1,6 +1,7 @@
 import * as assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import * as Checksum from "@darkfiber/wire/Checksum"
 import * as Ethernet from "@darkfiber/wire/Ethernet"
 import * as Ipv4 from "@darkfiber/wire/Ipv4"
@@ -102,7 +103,8 @@ describe("GRO", () => {
           assert.equal(Ipv4.totalLength(one.bytes, 0), one.length)
           assert.ok(Ipv4.verifyChecksum(one.bytes, 0))
         }
-      })
+      }),
+      { numRuns: cases(100) }
     )
   })
 
@@ -182,7 +184,7 @@ describe("GSO", () => {
           assert.equal(merged.length, 1)
         }
       ),
-      { numRuns: 50 }
+      { numRuns: cases(50) }
     )
   })
 })

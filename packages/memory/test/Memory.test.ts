@@ -1,5 +1,6 @@
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import { linux310Caches, linux6xCaches } from "../src/Caches.ts"
 import type { CacheTable } from "../src/CacheTable.ts"
 import { linux310Objects, linux6xObjects, slabBytes } from "../src/KernelObjects.ts"
@@ -38,7 +39,8 @@ describe("slab caches", () => {
           assert.strictEqual(memInfo(memory).used, memInfo(memory).slab)
           memory.check()
         }
-      )
+      ),
+      { numRuns: cases(100) }
     ))
 
   it("freed objects are reused before new pages are taken", () =>
@@ -53,7 +55,8 @@ describe("slab caches", () => {
         take(memory, ["TCP"], back)
         assert.strictEqual(cache.slabCount, before)
         assert.strictEqual(cache.activeObjects, count)
-      })
+      }),
+      { numRuns: cases(100) }
     ))
 
   it("objects freed on another core serve the first again: a steady flow between two cores takes no more pages", () => {
@@ -118,7 +121,7 @@ describe("slab caches", () => {
           assert.deepStrictEqual(buddyInfo(memory), before)
         }
       ),
-      { numRuns: 40 }
+      { numRuns: cases(40) }
     ))
 
   it("without pages an allocation says ENOMEM, an atomic one goes further, and freeing helps", () => {

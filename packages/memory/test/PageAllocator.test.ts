@@ -1,5 +1,6 @@
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import { mmioHoleDefault, type LayoutOptions } from "../src/MemoryLayout.ts"
 import { GFP_ATOMIC, GFP_DMA, GFP_DMA32, GFP_KERNEL, GFP_THISNODE, orderOf } from "../src/Page.ts"
 import { PageAllocator } from "../src/PageAllocator.ts"
@@ -62,7 +63,8 @@ describe("zones", () => {
           )
           pages.check()
         }
-      )
+      ),
+      { numRuns: cases(100) }
     ))
 
   it("lowmem_reserve is the managed memory above, divided by 256", () => {
@@ -184,7 +186,8 @@ describe("requests", () => {
             before
           )
         }
-      )
+      ),
+      { numRuns: cases(100) }
     ))
 
   it("a per-CPU list gives a batch back once it is longer than its high mark", () => {

@@ -1,5 +1,6 @@
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import { Zone } from "../src/hot/Zone.ts"
 
 const fresh = (pages: number): Zone => new Zone(0, 0, 0, pages, 0, 0, 0, 1)
@@ -68,7 +69,8 @@ describe("Zone", () => {
           for (const [pfn, order] of held) zone.give(pfn, order)
           assert.deepStrictEqual(state(zone), before)
         }
-      )
+      ),
+      { numRuns: cases(100) }
     ))
 
   it("no two free buddies of one order stand side by side", () =>
@@ -89,7 +91,8 @@ describe("Zone", () => {
             if (order < 10) assert.isFalse(free.has(`${order}:${pfn ^ (1 << order)}`))
           })
         }
-      )
+      ),
+      { numRuns: cases(100) }
     ))
 
   it("100,000 random takes and gives on 4 GB end in the boot state", () => {

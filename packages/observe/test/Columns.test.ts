@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import * as Columns from "@darkfiber/observe/Columns"
 
 describe("Columns", () => {
@@ -13,7 +14,8 @@ describe("Columns", () => {
         assert.ok(Math.abs(Number(shown) - Number(wanted)) <= 10 ** -digits)
         assert.match(Columns.fixed(value, digits), digits === 0 ? /^-?\d+$/ : new RegExp(`^-?\\d+\\.\\d{${digits}}$`))
         if (digits === 3) assert.equal(Number(Columns.fixed(value, 3)), value === 0 ? 0 : value)
-      })
+      }),
+      { numRuns: cases(100) }
     )
   })
 
@@ -37,7 +39,8 @@ describe("Columns", () => {
         const unit = text.endsWith("K") ? 1e3 : text.endsWith("M") ? 1e6 : text.endsWith("G") ? 1e9 : 1
         assert.ok(text.length === 5)
         assert.ok(Math.abs(Number.parseInt(text, 10) * unit - value) <= unit)
-      })
+      }),
+      { numRuns: cases(100) }
     )
     assert.equal(Columns.counter(99_999), "99999")
     assert.equal(Columns.counter(100_000), " 100K")

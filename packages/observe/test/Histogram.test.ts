@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import { defaultBits, Histogram } from "@darkfiber/observe/Histogram"
 
 const value = fc.oneof(
@@ -31,7 +32,8 @@ describe("Histogram", () => {
         const shown = filled(all, width).percentile(percent)
         assert.ok(shown >= exact, `${shown} < ${exact}`)
         assert.ok(shown - exact <= exact * 2 ** (1 - width), `${shown} is too far from ${exact}`)
-      })
+      }),
+      { numRuns: cases(100) }
     )
   })
 
@@ -39,7 +41,8 @@ describe("Histogram", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(2 ** defaultBits - 1), { minLength: 1 }), fc.nat(100), (all, percent) => {
         assert.equal(filled(all).percentile(percent), sorted(all, percent))
-      })
+      }),
+      { numRuns: cases(100) }
     )
   })
 
@@ -55,7 +58,8 @@ describe("Histogram", () => {
         for (const percent of [0, 10, 50, 90, 99, 99.9, 100]) {
           assert.equal(merged.percentile(percent), whole.percentile(percent))
         }
-      })
+      }),
+      { numRuns: cases(100) }
     )
   })
 
@@ -71,7 +75,8 @@ describe("Histogram", () => {
           total += count
         })
         assert.equal(total, all.length)
-      })
+      }),
+      { numRuns: cases(100) }
     )
   })
 

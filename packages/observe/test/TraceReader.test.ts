@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import * as TraceReader from "@darkfiber/observe/TraceReader"
 import * as Walk from "@darkfiber/observe/Walk"
 import { CONTEXT_HARDIRQ, CONTEXT_SOFTIRQ } from "@darkfiber/sim/Trace"
@@ -40,7 +41,8 @@ describe("TraceReader", () => {
           records.map(({ time, host, core, packet }) => [time, host, core, packet]),
           expected.map(({ time, island, core, packet }) => [time, "abc"[island], core, packet])
         )
-      })
+      }),
+      { numRuns: cases(100) }
     )
   })
 
@@ -51,7 +53,8 @@ describe("TraceReader", () => {
         const records = TraceReader.read(worldOf(rows).islands, { from, until, packets: new Set([packet]) })
         assert.equal(records.length, wanted.length)
         for (const record of records) assert.ok(record.time >= from && record.time <= until && record.packet === packet)
-      })
+      }),
+      { numRuns: cases(100) }
     )
   })
 
@@ -121,7 +124,8 @@ describe("Walk", () => {
         assert.equal(Walk.backwards(world.islands).length === 0, isSound)
         if (isSound) Walk.assertMonotone(world.islands)
         else assert.throws(() => Walk.assertMonotone(world.islands), /packet \d: test_send on a at \d+ ns comes after/)
-      })
+      }),
+      { numRuns: cases(100) }
     )
   })
 

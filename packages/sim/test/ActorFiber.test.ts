@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import { KIND_OWN, Actor } from "../src/Actor.ts"
 import { lend, request } from "../src/ActorFiber.ts"
 import { Runtime } from "../src/Runtime.ts"
@@ -38,7 +39,7 @@ describe("dispatch modes", () => {
         expect(poll.world.defects).toEqual([])
         expect(poll.world.islands.reduce((sum, island) => sum + island.ledger.hops, 0)).toBeGreaterThan(0)
       }),
-      { numRuns: 60 }
+      { numRuns: cases(60) }
     ))
 
   it("how far an island runs at a stretch changes nothing: run in slices of any length", () =>
@@ -51,7 +52,7 @@ describe("dispatch modes", () => {
           finish(build({ ...from, fibers: false }), Math.max(END, until))
         )
       }),
-      { numRuns: 60 }
+      { numRuns: cases(60) }
     ))
 
   it("a smaller lookahead changes nothing", () =>
@@ -61,7 +62,7 @@ describe("dispatch modes", () => {
         narrow.world.linkDelay(delay)
         expect(finish(narrow)).toBe(fingerprint({ ...from, fibers: false }))
       }),
-      { numRuns: 60 }
+      { numRuns: cases(60) }
     ))
 
   it("a defect of one actor leaves the same trace in both modes, and the rest goes on", () =>
@@ -81,7 +82,7 @@ describe("dispatch modes", () => {
         expect(run(true)).toEqual(poll)
         expect(poll.exits).toHaveLength(poll.defects.length)
       }),
-      { numRuns: 40 }
+      { numRuns: cases(40) }
     ))
 })
 

@@ -1,5 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import * as FMath from "../src/FMath.ts"
 import { hashText, RandomStream } from "../src/Random.ts"
 import * as Variates from "../src/Variates.ts"
@@ -28,7 +29,8 @@ describe("RandomStream", () => {
         if (one !== other) expect(first(seed, one)).not.toEqual(first(seed, other))
         const far = seed > 0 ? seed - 4294967296 : seed + 4294967296
         expect(first(seed, one)).not.toEqual(first(far, one))
-      })
+      }),
+      { numRuns: cases(100) }
     ))
 
   it("two streams are uncorrelated", () => {
@@ -102,7 +104,7 @@ describe("FMath", () => {
       fc.property(argument, (x) => {
         expect(ulps(ours(x), theirs(x))).toBeLessThanOrEqual(2)
       }),
-      { numRuns: 2000 }
+      { numRuns: cases(2000) }
     )
   )
 
@@ -118,7 +120,7 @@ describe("FMath", () => {
       fc.property(base, exponent, (x, y) => {
         expect(ulps(FMath.pow(x, y), x ** y)).toBeLessThanOrEqual(2)
       }),
-      { numRuns: 5000 }
+      { numRuns: cases(5000) }
     )
   })
 

@@ -1,5 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import * as Fault from "../src/Fault.ts"
 import { type FaultEvent, install, swarm, swarmDefaults, type SwarmTargets, targetOf } from "../src/FaultPlan.ts"
 import { FCS_BAD } from "../src/FrameSlab.ts"
@@ -51,7 +52,8 @@ describe("FaultChain", () => {
         const loss = rule("loss", drop, { every: 0, probability: 0.1 })
         const late = rule("late", { _tag: "Delay", ns: 5, jitter: 9 }, { every: 0, probability })
         expect(dropped([late, loss], 200, seed)).toEqual(dropped([loss], 200, seed))
-      })
+      }),
+      { numRuns: cases(100) }
     ))
 
   it("delay keeps the order of frames, reorder does not", () => {
@@ -136,7 +138,8 @@ describe("FaultPlan", () => {
           } else expect(open.delete(name)).toBe(true)
         }
         expect(open.size).toBe(0)
-      })
+      }),
+      { numRuns: cases(100) }
     ))
 
   it("swarm: kinds are on and off from seed to seed; more links change no crash", () => {

@@ -1,5 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import { DataPages, PAGE_SIZE } from "../src/DataPages.ts"
 import { FrameSlab, HEADROOM, SLOT_FRAME, STRIDE } from "../src/FrameSlab.ts"
 import { EventQueue, SEQUENCE_SPAN } from "../src/hot/EventQueue.ts"
@@ -43,7 +44,8 @@ describe("EventQueue", () => {
         })
         while (oracle.length > 0) check()
         check()
-      })
+      }),
+      { numRuns: cases(100) }
     ))
 
   it("the order of equal times never depends on the order of pushing", () =>
@@ -60,7 +62,8 @@ describe("EventQueue", () => {
           const sorted = order.toSorted((l, r) => (l % 4) - (r % 4) || (l % 7) - (r % 7) || l - r)
           expect(popped).toEqual(sorted)
         }
-      )
+      ),
+      { numRuns: cases(100) }
     ))
 
   it("a whole run does not depend on it either", () =>
@@ -76,7 +79,7 @@ describe("EventQueue", () => {
         }
         expect(run(true)).toBe(run(false))
       }),
-      { numRuns: 20 }
+      { numRuns: cases(20) }
     ))
 })
 
@@ -100,7 +103,8 @@ describe("Mailbox", () => {
         const seen: Array<number> = []
         mailbox.forEach((_kind, a) => seen.push(a))
         expect(seen).toEqual(model)
-      })
+      }),
+      { numRuns: cases(100) }
     ))
 })
 
@@ -135,7 +139,7 @@ describe("FrameSlab", () => {
         for (const { handle } of held) slab.free(handle)
         expect(slab.live).toBe(0)
       }),
-      { numRuns: 60 }
+      { numRuns: cases(60) }
     ))
 
   it("refuses a double free, a free of what was never given, and a frame beyond 255 slots", () => {
@@ -186,7 +190,8 @@ describe("DataPages", () => {
           expect(pages.live).toBe(live.length)
         })
         for (const page of live) expect(pages.bytes[pages.offset(page) + PAGE_SIZE - 1]).toBe(page & 255)
-      })
+      }),
+      { numRuns: cases(100) }
     ))
 
   it("refuses use after free and double free", () => {

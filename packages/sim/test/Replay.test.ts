@@ -3,6 +3,7 @@ import * as Result from "effect/Result"
 import * as fc from "fast-check"
 import { Packr } from "msgpackr"
 import { describe, expect, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import { KIND_FRAME } from "../src/Actor.ts"
 import * as Conservation from "../src/Conservation.ts"
 import * as InputLog from "../src/InputLog.ts"
@@ -30,7 +31,8 @@ describe("InputLog", () => {
     fc.assert(
       fc.property(log, (value) => {
         expect(InputLog.decode(InputLog.encode(value))).toEqual(Result.succeed(value))
-      })
+      }),
+      { numRuns: cases(100) }
     ))
 
   it("decode never throws, whatever the bytes, cut or changed", () =>
@@ -45,7 +47,7 @@ describe("InputLog", () => {
         }
         expect(Result.isFailure(InputLog.decode(good.slice(0, good.length - 1)))).toBe(true)
       }),
-      { numRuns: 500 }
+      { numRuns: cases(500) }
     ))
 
   it("refuses what would make a decoder allocate, other headers, and time going back", () => {
@@ -118,7 +120,7 @@ describe("runTwice", () => {
       fc.property(fc.nat(), (seed) => {
         expect(runTwice(() => toy(seed).world, { until: 50_000, checkpoints: 4 })).toBe(null)
       }),
-      { numRuns: 10 }
+      { numRuns: cases(10) }
     ))
 
   it("finds the first instant and island of a lapse", () =>
@@ -143,7 +145,7 @@ describe("runTwice", () => {
           isStable: true
         })
       }),
-      { numRuns: 10 }
+      { numRuns: cases(10) }
     ))
 
   it("says when the difference moves from run to run", () => {
@@ -172,7 +174,7 @@ describe("conservation", () => {
           expect(account.slabFound).toBe(world.slab.live)
         }
       }),
-      { numRuns: 40 }
+      { numRuns: cases(40) }
     ))
 
   it("shows each kind of lapse with its numbers", () => {

@@ -1,5 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import type { Island } from "../src/Island.ts"
 import { KernelTimer, linuxDefaults, type TimerOptions, type TimerOwner, TimerWheel } from "../src/TimerWheel.ts"
 import { World } from "../src/World.ts"
@@ -90,7 +91,7 @@ describe("TimerWheel", () => {
         runTo(wheel.timeOf(wheel.jiffies(island.now) + 2 ** 31 + 5))
         expect(wheel.count).toBe(0)
       }),
-      { numRuns: 300 }
+      { numRuns: cases(300) }
     ))
 
   it("never fires early, and at a tick of the host", () => {
@@ -119,7 +120,8 @@ describe("TimerWheel", () => {
         const late = owner.log[0]![1] - jiffies
         expect(late).toBeGreaterThanOrEqual(1)
         expect(late).toBeLessThanOrEqual(jiffies < 63 ? 1 : jiffies / 7.8 + 1)
-      })
+      }),
+      { numRuns: cases(100) }
     ))
 
   it("arming the same timer again and again costs no events", () => {

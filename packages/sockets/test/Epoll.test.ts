@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, type Epoll } from "../src/Epoll.ts"
 import type { PollFd } from "../src/PollCalls.ts"
 import { EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLONESHOT, POLLIN, POLLNVAL } from "../src/Poll.ts"
@@ -43,12 +44,12 @@ const epollOf = (process: Process, epfd: number): Epoll => process.files.get(epf
 
 describe("epoll_wait", () => {
   it("level-triggered returns at once while something is left, edge-triggered waits for more, one-shot for MOD", () => {
-    const cases = [
+    const modes = [
       { events: EPOLLIN, counts: [1, 1, 1, 1] },
       { events: EPOLLIN | EPOLLET, counts: [1, 0, 1, 0] },
       { events: EPOLLIN | EPOLLONESHOT, counts: [1, 0, 0, 1] }
     ]
-    for (const { events, counts } of cases) {
+    for (const { events, counts } of modes) {
       const m = machine(1, 1)
       const gate = new Gate()
       gate.fireAt(m, 5 * MS, 2)
@@ -346,6 +347,6 @@ describe("poll", () => {
         assert.strictEqual(cost[0], 200 + 40 * count)
         assert.strictEqual(cost[1], 200)
       }),
-      { numRuns: 10 }
+      { numRuns: cases(10) }
     ))
 })

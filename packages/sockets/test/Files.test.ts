@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import { fileMaxDefault, File, FileSystem, FileTable } from "../src/Files.ts"
 import { nullFile } from "../src/NullFile.ts"
 import { linux310 } from "../src/SocketsProfile.ts"
@@ -31,7 +32,8 @@ describe("descriptors", () => {
           open.add(fd)
         }
         assert.strictEqual(files.open, open.size)
-      })
+      }),
+      { numRuns: cases(100) }
     ))
 
   it("the first that fails is min(soft nofile, nr_open rounded up to 64), a matrix", () => {

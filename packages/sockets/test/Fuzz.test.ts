@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import * as fc from "fast-check"
 import { assert, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import * as Sys from "../src/Sys.ts"
 import { allWell, box, newNet, settle } from "./Net.ts"
 
@@ -99,5 +100,5 @@ it("random calls with random arguments", () =>
         a.host.memory.check()
       }
     ),
-    { numRuns: 150 }
+    { numRuns: cases(150) }
   ))

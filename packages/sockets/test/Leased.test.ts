@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import * as fc from "fast-check"
 import { assert, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import { LEASE_CALL, LEASE_EXIT, type LeasedProgram } from "../src/Leased.ts"
 import { SOCK_DGRAM } from "../src/Socket.ts"
 import * as SocketCalls from "../src/SocketCalls.ts"
@@ -132,5 +133,5 @@ it("leased and fiber programs give the same run, in every mix", () =>
         }
       }
     ),
-    { numRuns: 12 }
+    { numRuns: cases(12) }
   ))

@@ -1,3 +1,4 @@
+import { cases } from "@darkfiber/tooling/Cases"
 import { IDLE, SYSTEM, USER } from "@darkfiber/hardware/cpu/Core"
 import { CONTEXT_PROCESS } from "@darkfiber/sim/Trace"
 import { Deferred, Effect, Exit } from "effect"
@@ -94,7 +95,7 @@ describe("random programs on 1, 2 and 4 cores", () => {
         const slow = outcome(runAll(list, cores, (m) => void (m.processes.scheduler.fastPath = false)))
         assert.deepStrictEqual(fast, slow)
       }),
-      { numRuns: 60 }
+      { numRuns: cases(60) }
     ))
 
   it("all end, and every nanosecond of a core belongs to a task, the idle task, an interrupt or nobody", () =>
@@ -130,7 +131,7 @@ describe("random programs on 1, 2 and 4 cores", () => {
         assert.strictEqual(m.processes.files.count, 0)
         m.memory.check()
       }),
-      { numRuns: 60 }
+      { numRuns: cases(60) }
     ))
 
   it("no core's process context goes back in time, and no task runs before it was woken", () =>
@@ -152,7 +153,7 @@ describe("random programs on 1, 2 and 4 cores", () => {
           if (rows[at + 1] === Points.CONTEXT_SWITCH) assert.isAtLeast(time, wokenAt.get(rows[at + 7]! % TID_SPAN) ?? 0)
         }
       }),
-      { numRuns: 40 }
+      { numRuns: cases(40) }
     ))
 })
 
@@ -208,7 +209,7 @@ it("a leased program does the same as its fiber form, in every mix of the two", 
         )
       }
     ),
-    { numRuns: 60 }
+    { numRuns: cases(60) }
   ))
 
 const isPlain = (action: Action): boolean =>

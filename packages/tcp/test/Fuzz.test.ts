@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
-import { cases } from "./Cases.ts"
+import { cases } from "@darkfiber/tooling/Cases"
 import { linux310, linux6x } from "../src/Profile.ts"
 import { ACK, FIN, Puppet, RST, type Say, SYN } from "./Puppet.ts"
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
-import { cases } from "./Cases.ts"
+import { cases } from "@darkfiber/tooling/Cases"
 import * as Close from "../src/Close.ts"
 import * as Counters from "../src/Counters.ts"
 import { EADDRINUSE, EADDRNOTAVAIL, EINPROGRESS } from "../src/Errno.ts"

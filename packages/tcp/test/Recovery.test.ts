@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
-import { cases } from "./Cases.ts"
+import { cases } from "@darkfiber/tooling/Cases"
 import * as Counters from "../src/Counters.ts"
 import { cubeRoot, cubic } from "../src/Cubic.ts"
 import { reno } from "../src/Reno.ts"

@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
-import { cases } from "./Cases.ts"
+import { cases } from "@darkfiber/tooling/Cases"
 import { objectCaches, OBJECT_TCP } from "../src/TcpHost.ts"
 import * as Counters from "../src/Counters.ts"
 import { type Pair, pair, type HostOptions, type SimpleHost } from "../src/SimpleHost.ts"

@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { Result } from "effect"
 import { describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import * as Script from "@darkfiber/tools/Script"
 import * as Words from "@darkfiber/tools/Words"
 
@@ -20,7 +21,8 @@ describe("Words", () => {
       fc.property(fc.oneof(shellText, fc.string()), (line) => {
         const result = Words.split(line)
         if (Result.isFailure(result)) assert.ok(result.failure.column >= 1 && result.failure.column <= line.length + 1)
-      })
+      }),
+      { numRuns: cases(100) }
     )
   })
 
@@ -28,7 +30,8 @@ describe("Words", () => {
     fc.assert(
       fc.property(fc.array(fc.string({ unit: "binary", maxLength: 20 }), { maxLength: 6 }), (all) => {
         assert.deepEqual(words(all.map(Words.quote).join(" ")), all)
-      })
+      }),
+      { numRuns: cases(100) }
     )
   })
 
@@ -61,7 +64,10 @@ describe("Words", () => {
 
 describe("Script", () => {
   it("never throws", () => {
-    fc.assert(fc.property(fc.oneof(shellText, fc.string()), (line) => void Script.parse(line)))
+    fc.assert(
+      fc.property(fc.oneof(shellText, fc.string()), (line) => void Script.parse(line)),
+      { numRuns: cases(100) }
+    )
   })
 
   it("reads pipelines, conditions, negation and redirections", () => {

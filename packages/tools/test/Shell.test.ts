@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import { commands } from "@darkfiber/tools/Registry"
 import * as Shell from "@darkfiber/tools/Shell"
 import { box, fails, lone, newNet, ok, pair, port, settle, start } from "./Net.ts"
@@ -182,7 +183,7 @@ describe("shell", () => {
         assert.ok(Number.isInteger(result.code) && result.code >= 0 && result.code <= 255)
         assert.ok(result.code !== 0 || result.stderr === "" || name === "conntrack")
       }),
-      { numRuns: 800 }
+      { numRuns: cases(800) }
     )
   })
 })

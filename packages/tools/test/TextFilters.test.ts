@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { execFileSync, spawnSync } from "node:child_process"
 import * as fc from "fast-check"
 import { describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import { textFilters } from "@darkfiber/tools/TextFilters"
 
 const run = (name: string, args: ReadonlyArray<string>, stdin: string) => textFilters.get(name)!(args, stdin)
@@ -53,7 +54,8 @@ describe("TextFilters", () => {
         assert.equal(hits.length + misses.length, input.length)
         assert.equal(run("grep", ["-c", pattern], input).stdout, `${hits.split("\n").length - 1}\n`)
         assert.equal(run("grep", ["-q", pattern], input).code, hits === "" ? 1 : 0)
-      })
+      }),
+      { numRuns: cases(100) }
     )
   })
 
@@ -72,7 +74,8 @@ describe("TextFilters", () => {
       fc.property(fc.constantFrom(...textFilters.keys()), args, text, (name, words, input) => {
         const { code } = run(name, words, input)
         assert.ok(code === 0 || code === 1 || code === 2)
-      })
+      }),
+      { numRuns: cases(100) }
     )
   })
 })

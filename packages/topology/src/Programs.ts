@@ -4,7 +4,7 @@
 import { Effect, Result, Schema } from "effect"
 import * as Complaints from "./Complaints.ts"
 import type { Arguments, Program, ProgramEnvironment } from "./Program.ts"
-import * as ProgramNames from "./ProgramNames.ts"
+import type * as ProgramNames from "./ProgramNames.ts"
 import * as Bulk from "./programs/Bulk.ts"
 import * as Datagrams from "./programs/Datagrams.ts"
 import * as Http from "./programs/Http.ts"

@@ -180,8 +180,9 @@ export class SimHost {
     })
     const end = this.ends[index] ?? null
     if (end !== null) nic.connect(end)
-    const { dev } = new Igb(this.kernel, this.kernel.init, plan.name, nic)
-    if (!plan.gro) dev.features &= ~FEATURE_GRO
+    const igb = new Igb(this.kernel, this.kernel.init, plan.name, nic)
+    const { dev } = igb
+    if (!plan.gro) igb.setFeature(FEATURE_GRO, false)
     this.must(`mtu of ${plan.name}`, Device.setMtu(dev, plan.mtu))
     for (const each of plan.addresses) {
       this.must(`address of ${plan.name}`, Device.addAddress(dev, each.address, each.prefix))

@@ -65,12 +65,19 @@ describe("a capture with checksums filled in", () => {
 const TSHARK = "/usr/bin/tshark"
 
 describe.skipIf(!existsSync(TSHARK))("tshark (skipped where it is not installed)", () => {
-  const fields = (bytes: Uint8Array, filter: string, ...names: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<string>> => {
+  const fields = (
+    bytes: Uint8Array,
+    filter: string,
+    ...names: ReadonlyArray<string>
+  ): ReadonlyArray<ReadonlyArray<string>> => {
     const folder = mkdtempSync(join(tmpdir(), "darkfiber-"))
     try {
       const path = join(folder, "run.pcapng")
       writeFileSync(path, bytes)
-      const checks = ["ip.check_checksum", "tcp.check_checksum", "udp.check_checksum"].flatMap((each) => ["-o", `${each}:TRUE`])
+      const checks = ["ip.check_checksum", "tcp.check_checksum", "udp.check_checksum"].flatMap((each) => [
+        "-o",
+        `${each}:TRUE`
+      ])
       const wanted = names.flatMap((each) => ["-e", each])
       const text = execFileSync(TSHARK, ["-n", "-r", path, ...checks, "-Y", filter, "-T", "fields", ...wanted], {
         encoding: "utf8",

@@ -25,7 +25,8 @@ const harvest = (): ReadonlyArray<Uint8Array> => {
   const frames: Array<Uint8Array> = []
   const { centre } = open({
     observe: ({ links, world }) => {
-      const frame = (_end: unknown, _time: number, handle: number): void => void frames.push(world.slab.view(handle).slice())
+      const frame = (_end: unknown, _time: number, handle: number): void =>
+        void frames.push(world.slab.view(handle).slice())
       for (const link of links) link.addTap({ frame })
     }
   })
@@ -61,9 +62,9 @@ const spoil = (good: Uint8Array, random: RandomStream): Uint8Array => {
 const throwAt = (good: ReadonlyArray<Uint8Array>, seed: number, count: number): DataCentre => {
   const { book, centre } = open({ seed })
   const random = new RandomStream(seed, "test/garbage")
-  const targets = [...centre.links.flatMap((link) => [link.a, link.b])]
+  const targets = centre.links.flatMap((link) => [link.a, link.b])
   const step = 5000
-  for (let sent = 0; sent < count; ) {
+  for (let sent = 0; sent < count;) {
     centre.run(centre.now + step)
     for (let i = 0; i < 20 && sent < count; i++, sent++) {
       const end = targets[random.below(targets.length)]!
@@ -76,7 +77,10 @@ const throwAt = (good: ReadonlyArray<Uint8Array>, seed: number, count: number): 
   }
   centre.run(centre.now + 100 * MS)
   assertLaws(centre, `seed ${seed}, at the end`)
-  assert.deepEqual(book.wrong.filter((each) => !each.includes("nobody sent")), [])
+  assert.deepEqual(
+    book.wrong.filter((each) => !each.includes("nobody sent")),
+    []
+  )
   assert.deepEqual(centre.panics, [])
   return centre
 }
@@ -85,17 +89,13 @@ const TOTAL = isLong() ? 1_000_000 : 6000
 const RUN = 2000
 
 describe("garbage", () => {
-  it(
-    `${TOTAL} spoilt frames into hosts, switches and routers: each is dropped with a reason or consumed`,
-    () => {
-      const good = harvest()
-      assert.ok(good.length > 500)
-      const only = process.env["DARKFIBER_SEED"]
-      if (only !== undefined) throwAt(good, Number(only), RUN)
-      else for (let seed = 1; seed <= TOTAL / RUN; seed++) throwAt(good, seed, RUN)
-    },
-    3_600_000
-  )
+  it(`${TOTAL} spoilt frames into hosts, switches and routers: each is dropped with a reason or consumed`, () => {
+    const good = harvest()
+    assert.ok(good.length > 500)
+    const only = process.env["DARKFIBER_SEED"]
+    if (only !== undefined) throwAt(good, Number(only), RUN)
+    else for (let seed = 1; seed <= TOTAL / RUN; seed++) throwAt(good, seed, RUN)
+  }, 3_600_000)
 })
 
 describe("a defect", () => {
@@ -167,7 +167,12 @@ hosts:
     centre.run(20 * MS)
     const { exits } = centre.hosts[0]!.sockets.processes
     assert.deepEqual(
-      exits.map((each) => [each.name, each.reason, each.code, String(each.error instanceof Error ? each.error.message : each.error)]),
+      exits.map((each) => [
+        each.name,
+        each.reason,
+        each.code,
+        String(each.error instanceof Error ? each.error.message : each.error)
+      ]),
       [
         ["throws", "defect", 134, "while it was made"],
         ["dies", "defect", 134, "while it ran"],

@@ -65,7 +65,11 @@ describe("frames, memory and CPU time add up at every moment", () => {
 describe("requests", () => {
   it("started = completed + failed + in flight, each failure with its errno, and none in flight on a host that is down", () => {
     const { centre } = open(
-      mixed({ cores: 2, loss: "2%", faults: `{ kind: crash, host: h1, at: 40ms }, { kind: cut, link: "h2:eth0", at: 20ms, for: 5ms }` })
+      mixed({
+        cores: 2,
+        loss: "2%",
+        faults: `{ kind: crash, host: h1, at: 40ms }, { kind: cut, link: "h2:eth0", at: 20ms, for: 5ms }`
+      })
     )
     runWithLaws(centre, 60 * MS, 30)
     const own = centre.hosts[0]!.workloads

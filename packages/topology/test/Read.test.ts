@@ -22,11 +22,7 @@ const table: ReadonlyArray<readonly [what: string, content: string, complaints: 
   ["a list", "- a\n", [`1:1: expected a map with the keys ${topKeys}, found a list`]],
   ["no hosts", "name: x\n", ["1:1: hosts: the key hosts is missing"]],
   ["hosts of nothing", "hosts:\n", ["1:1: hosts: expected a map, found nothing"]],
-  [
-    "an unknown key at the top",
-    "hosts: {}\nhots: {}\n",
-    [`2:1: hots: unknown key "hots", expected one of ${topKeys}`]
-  ],
+  ["an unknown key at the top", "hosts: {}\nhots: {}\n", [`2:1: hots: unknown key "hots", expected one of ${topKeys}`]],
   [
     "an unknown key of a NIC",
     host("nics: { eth0: { adress: 10.0.0.1/24 } }"),
@@ -62,11 +58,7 @@ const table: ReadonlyArray<readonly [what: string, content: string, complaints: 
     host("nics: { eth0: { mtu: 67 } }"),
     ["3:26: hosts.web.nics.eth0.mtu: expected a value between 68 and 9000, found the number 67"]
   ],
-  [
-    "half a core",
-    host("cores: 1.5"),
-    ["3:12: hosts.web.cores: expected an integer, found the number 1.5"]
-  ],
+  ["half a core", host("cores: 1.5"), ["3:12: hosts.web.cores: expected an integer, found the number 1.5"]],
   [
     "a kernel without quotes",
     "kernel: 3.10\nhosts: {}\n",
@@ -104,7 +96,9 @@ const table: ReadonlyArray<readonly [what: string, content: string, complaints: 
   [
     "a fault without a kind",
     fault("{ at: 1s }"),
-    ["3:5: faults.0: the key kind is missing, one of drop, delay, duplicate, corrupt, reorder, cut, link-down, crash, slow-core"]
+    [
+      "3:5: faults.0: the key kind is missing, one of drop, delay, duplicate, corrupt, reorder, cut, link-down, crash, slow-core"
+    ]
   ],
   ["a fault without a link", fault("{ kind: drop, at: 1s }"), ["3:5: faults.0.link: the key link is missing"]],
   [
@@ -161,12 +155,13 @@ describe("a file that is no topology", () => {
   })
 
   it("a column counts characters, also behind those of several bytes", () =>
-    assert.deepEqual(complaintsAbout(new Uint8Array([0xc3, 0xa9, 0xff])), [
-      "f.yaml:1:2: invalid UTF-8, expected text"
-    ]))
+    assert.deepEqual(complaintsAbout(new Uint8Array([0xc3, 0xa9, 0xff])), ["f.yaml:1:2: invalid UTF-8, expected text"]))
 
   it("a byte order mark and other line ends are no complaint", () => {
-    assert.deepEqual(complaintsAbout(new Uint8Array([0xef, 0xbb, 0xbf, ...new TextEncoder().encode("hosts: {}\r\n")])), [])
+    assert.deepEqual(
+      complaintsAbout(new Uint8Array([0xef, 0xbb, 0xbf, ...new TextEncoder().encode("hosts: {}\r\n")])),
+      []
+    )
   })
 })
 
@@ -184,7 +179,11 @@ describe("a file of a megabyte", () => {
     ["lines of a list", full("-\n"), /more than 900000 words/],
     ["unknown keys", numbered((at) => `k${at}: 1\n`), /:1:1: k0: unknown key "k0"/],
     ["one key again and again", full("name: something\n"), /:2:1: the key name stands twice/],
-    ["wrong hosts", `hosts:\n${numbered((at) => ` h${at}: 1\n`)}`.slice(0, Read.FILE_MAX - 9), /:2:6: hosts.h0: expected a map/],
+    [
+      "wrong hosts",
+      `hosts:\n${numbered((at) => ` h${at}: 1\n`)}`.slice(0, Read.FILE_MAX - 9),
+      /:2:6: hosts.h0: expected a map/
+    ],
     ["one long text", `name: ${"x".repeat(Read.FILE_MAX - 6)}`, /the key hosts is missing/],
     ["aliases", `a: &a 1\nb: [${full("*a,").slice(0, -64)}]`, /aliases stand for|unknown key/],
     ["anchors", numbered((at) => `- &a${at} x\n`), /:1:1: expected a map/],
@@ -230,7 +229,34 @@ describe("whatever the bytes", () => {
   })
 
   it("nor do random pieces of YAML, nor a topology with a byte changed", () => {
-    const words = ["hosts", ": ", "\n", "  ", "- ", "{", "}", "[", "]", ",", "&a ", "*a", "? ", "!!map ", "'", '"', "|\n", "1", "a", "#", "<<", "---\n", "%", "\t", "null", "kind: drop"]
+    const words = [
+      "hosts",
+      ": ",
+      "\n",
+      "  ",
+      "- ",
+      "{",
+      "}",
+      "[",
+      "]",
+      ",",
+      "&a ",
+      "*a",
+      "? ",
+      "!!map ",
+      "'",
+      '"',
+      "|\n",
+      "1",
+      "a",
+      "#",
+      "<<",
+      "---\n",
+      "%",
+      "\t",
+      "null",
+      "kind: drop"
+    ]
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...words), { maxLength: 40 }), (pieces) =>
         check(new TextEncoder().encode(pieces.join("")))

@@ -98,7 +98,11 @@ const table: ReadonlyArray<readonly [what: string, text: string, complaints: Rea
   [
     "a link without delay",
     `${two(nic(""), nic(""))}links: [ { endpoints: ["a:eth0", "b:eth0"], delay: 0us, rate: 10bps, loss: 101% } ]\n`,
-    ["4:52: a link needs a delay of at least 1ns", "4:63: a link needs a rate of at least 1kbps", "4:76: a share of at most 100%"]
+    [
+      "4:52: a link needs a delay of at least 1ns",
+      "4:63: a link needs a rate of at least 1kbps",
+      "4:76: a share of at most 100%"
+    ]
   ],
   [
     "a route that leads nowhere",
@@ -154,7 +158,11 @@ const table: ReadonlyArray<readonly [what: string, text: string, complaints: Rea
     bridged("      x: {}\n      y: {}\n", "{ address: 172.17.0.1/30 }"),
     ["6:10: the network of bridge br0 is full"]
   ],
-  ["a container without a bridge", "hosts: { a: { containers: { c: {} } } }\n", ["1:32: expected `bridge`: the host has none"]],
+  [
+    "a container without a bridge",
+    "hosts: { a: { containers: { c: {} } } }\n",
+    ["1:32: expected `bridge`: the host has none"]
+  ],
   [
     "a container on a bridge that is not there",
     bridged("      x: { bridge: br1 }\n"),
@@ -168,7 +176,10 @@ const table: ReadonlyArray<readonly [what: string, text: string, complaints: Rea
   [
     "a port published twice, and one that is none",
     bridged('      x: { publish: ["80:80", "80:81/udp"] }\n      y: { publish: ["80:8080", "70000:1"] }\n'),
-    ["6:22: port 80/tcp of the host is published for container x already", "6:33: 70000 is no port, expected 1 to 65535"]
+    [
+      "6:22: port 80/tcp of the host is published for container x already",
+      "6:33: 70000 is no port, expected 1 to 65535"
+    ]
   ],
   [
     "a bridge with a port that is not there",
@@ -259,11 +270,17 @@ links:
     const name = fc.constantFrom("a", "b", "s", "r", "eth0", "port1", "__proto__", "constructor")
     const address = fc.constantFrom("10.0.0.1/24", "10.0.0.2/24", "10.0.0.0/0", "1.2.3.4/32", "999.1.1.1/99")
     const end = fc.tuple(name, name).map((pair) => pair.join(":"))
-    const process = fc.record({ program: fc.constantFrom("ping", "toString", "./x.ts#y"), args: fc.dictionary(name, fc.jsonValue()) })
+    const process = fc.record({
+      program: fc.constantFrom("ping", "toString", "./x.ts#y"),
+      args: fc.dictionary(name, fc.jsonValue())
+    })
     const host = fc.record({
       nics: fc.dictionary(name, fc.record({ address, gateway: fc.constantFrom("10.0.0.9", "0.0.0.0") })),
       bridges: fc.dictionary(name, fc.record({ address })),
-      containers: fc.dictionary(name, fc.record({ publish: fc.array(fc.constantFrom("80:80", "0:1/udp"), { maxLength: 2 }) })),
+      containers: fc.dictionary(
+        name,
+        fc.record({ publish: fc.array(fc.constantFrom("80:80", "0:1/udp"), { maxLength: 2 }) })
+      ),
       routes: fc.array(fc.record({ to: fc.string(), via: fc.constantFrom("10.0.0.7", "256.0.0.1") }), { maxLength: 2 }),
       processes: fc.array(process, { maxLength: 2 })
     })
@@ -272,7 +289,9 @@ links:
       switches: fc.dictionary(name, fc.record({ ports: fc.integer({ min: 1, max: 4 }) })),
       routers: fc.dictionary(name, fc.record({ addresses: fc.dictionary(name, address) })),
       links: fc.array(fc.record({ endpoints: fc.tuple(end, end) }), { maxLength: 4 }),
-      faults: fc.array(fc.record({ kind: fc.constant("drop" as const), at: fc.constant("1s"), link: end }), { maxLength: 2 })
+      faults: fc.array(fc.record({ kind: fc.constant("drop" as const), at: fc.constant("1s"), link: end }), {
+        maxLength: 2
+      })
     })
     fc.assert(
       fc.property(document, (each) => {

@@ -17,22 +17,18 @@ const seeds = only === undefined ? Array.from({ length: count }, (_, at) => at +
 const replay = (seed: number): string => `DARKFIBER_SEED=${seed} pnpm vitest run --project topology Swarm`
 
 describe("a swarm of faults", () => {
-  it(
-    `${seeds.length} seeds: streams whole or ended by an error, laws kept, everything works after the faults`,
-    () => {
-      const totals = { whole: 0, ended: 0, faults: 0, restarts: 0, hits: 0 }
-      for (const seed of seeds) {
-        const { complaints, ...counts } = Swarm.run(seed)
-        assert.deepEqual(complaints, [], `seed ${seed}; replay: ${replay(seed)}\n${complaints.slice(0, 5).join("\n")}`)
-        for (const key of Object.keys(totals) as ReadonlyArray<keyof typeof totals>) totals[key] += counts[key]
-      }
-      if (seeds.length < 10) return
-      // The swarm bites: streams were ended, hosts went down, and still most arrived.
-      assert.ok(totals.whole > totals.ended && totals.ended > 0, JSON.stringify(totals))
-      assert.ok(totals.restarts > 0 && totals.hits > 100, JSON.stringify(totals))
-    },
-    3_600_000
-  )
+  it(`${seeds.length} seeds: streams whole or ended by an error, laws kept, everything works after the faults`, () => {
+    const totals = { whole: 0, ended: 0, faults: 0, restarts: 0, hits: 0 }
+    for (const seed of seeds) {
+      const { complaints, ...counts } = Swarm.run(seed)
+      assert.deepEqual(complaints, [], `seed ${seed}; replay: ${replay(seed)}\n${complaints.slice(0, 5).join("\n")}`)
+      for (const key of Object.keys(totals) as ReadonlyArray<keyof typeof totals>) totals[key] += counts[key]
+    }
+    if (seeds.length < 10) return
+    // The swarm bites: streams were ended, hosts went down, and still most arrived.
+    assert.ok(totals.whole > totals.ended && totals.ended > 0, JSON.stringify(totals))
+    assert.ok(totals.restarts > 0 && totals.hits > 100, JSON.stringify(totals))
+  }, 3_600_000)
 
   it("gives the same run again, in either dispatch mode", () => {
     const fingerprint = (dispatch: "poll" | "fiber"): string => {

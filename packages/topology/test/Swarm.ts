@@ -155,7 +155,9 @@ export const build = (seed: number, dispatch: "poll" | "fiber" = "poll"): SwarmC
           links: plan.links.map((link) => link.name),
           directions,
           hosts: plan.hosts.map((host) => host.name),
-          cores: plan.hosts.flatMap(({ cores, name }) => Array.from({ length: cores }, (_, core) => ({ host: name, core })))
+          cores: plan.hosts.flatMap(({ cores, name }) =>
+            Array.from({ length: cores }, (_, core) => ({ host: name, core }))
+          )
         },
         { from: 0, until: HEALED, countMax: 3, durationMin: MS, durationMax: 500 * MS, slownessMax: 50 }
       )
@@ -188,7 +190,7 @@ export const run = (seed: number): Outcome => {
     for (const each of book.wrong) found.push(each)
   }
   const random = new RandomStream(seed, "test/swarm/moments")
-  for (let time = 0; time < HEALED && found.length === 0; ) {
+  for (let time = 0; time < HEALED && found.length === 0;) {
     time += 1 + random.below(HEALED / 8)
     centre.run(time)
     look()

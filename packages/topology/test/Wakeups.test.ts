@@ -10,7 +10,10 @@ import { Book } from "./Streams.ts"
 
 describe("time never decreases", () => {
   for (const cores of [1, 2, 4]) {
-    for (const faults of ["", `{ kind: slow-core, host: h3, core: 0, factor: 20, at: 1ms }, { kind: crash, host: h2, at: 6ms, for: 1ms }`]) {
+    for (const faults of [
+      "",
+      `{ kind: slow-core, host: h3, core: 0, factor: 20, at: 1ms }, { kind: crash, host: h2, at: 6ms, for: 1ms }`
+    ]) {
       it(`along every packet's journey and from a wake-up to what it wakes, on ${cores} cores${faults === "" ? "" : ", with faults"}`, () => {
         const centre = build(mixed({ cores, loss: "0.5%", faults }), {
           loader: new Book().loader,

@@ -56,7 +56,7 @@ export class Machine {
       profile: linux6x,
       cores: 1,
       memoryBytes: MEMORY,
-      costs: bed.costs,
+      costTable: bed.costs,
       sysctls: bed.sysctls
     })
     this.host.boot.run()
@@ -86,8 +86,9 @@ export class Machine {
     })
     nic.connect(end)
     this.nics.push(nic)
-    const { dev } = new Igb(this.host, this.host.init, name, nic)
-    if (!setting.gro) dev.features &= ~FEATURE_GRO
+    const igb = new Igb(this.host, this.host.init, name, nic)
+    const { dev } = igb
+    if (!setting.gro) igb.setFeature(FEATURE_GRO, false)
     must(`mtu of ${this.host.name}`, Device.setMtu(dev, setting.mtu))
     must(`address of ${this.host.name}`, Device.addAddress(dev, address, prefix))
     Device.up(dev)
@@ -119,7 +120,7 @@ export class Testbed {
   readonly setting: Setting
   readonly world: World
   readonly runtime: Runtime
-  readonly costs: Int32Array
+  readonly costs: CostTable.CostTable
   /** Of all hosts: they have the same memory. */
   readonly sysctls: ReadonlyArray<ReadonlyArray<SysctlDefault>>
   readonly machines: Array<Machine>
@@ -134,7 +135,7 @@ export class Testbed {
     this.runtime = new Runtime(this.world)
     const costs = CostTable.make("bench")
     if (!(costs instanceof CostTable.CostTable)) throw new Error(costs.faults.join("; "))
-    this.costs = costs.points
+    this.costs = costs
     this.sysctls = [HostSockets.sysctls(HostSockets.linux6x, MEMORY)]
     this.machines = []
     this.boxes = []

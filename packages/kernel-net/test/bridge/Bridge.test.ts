@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import * as BridgeDevice from "../../src/bridge/BridgeDevice.ts"
 import type { Bridge } from "../../src/bridge/Bridge.ts"
 import { BLOCKING, DISABLED, FORWARDING, LEARNING, LISTENING } from "../../src/bridge/PortState.ts"
@@ -303,6 +304,6 @@ describe("conservation", () => {
           assert.equal(s.lab.world.slab.live, 0)
         }
       ),
-      { numRuns: 25 }
+      { numRuns: cases(25) }
     ))
 })

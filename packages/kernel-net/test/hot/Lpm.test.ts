@@ -1,6 +1,7 @@
 import * as assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import { Lpm, maskOf } from "../../src/hot/Lpm.ts"
 
 /** A few bits decide, so that prefixes nest and meet. */
@@ -45,7 +46,8 @@ describe("Lpm", () => {
           }
           for (const { prefix, length, value } of entries.values()) assert.equal(trie.get(prefix, length), value)
         }
-      )
+      ),
+      { numRuns: cases(100) }
     )
   })
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Hooks from "../../src/Hooks.ts"
 import { entryOf } from "../../src/netfilter/Conntrack.ts"
@@ -334,7 +335,7 @@ describe("robustness", () => {
         assert.equal(h.memory.cache("nf_conntrack").activeObjects, 0)
         assert.equal(h.world.slab.live, 0)
       }),
-      { numRuns: 100 }
+      { numRuns: cases(100) }
     ))
 
   it("finds each of many flows by both its tuples", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import * as Tcp from "@darkfiber/wire/Tcp"
 import { E2BIG, EEXIST, EINVAL, ELOOP, ENOENT, ENOTEMPTY } from "../../src/Errno.ts"
 import * as Hooks from "../../src/Hooks.ts"
@@ -276,7 +277,7 @@ describe("changes", () => {
           assert.deepEqual(ports, plain.map(String))
         }
       ),
-      { numRuns: 50 }
+      { numRuns: cases(50) }
     ))
 })
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import * as Checksum from "@darkfiber/wire/Checksum"
 import * as Ipv4 from "@darkfiber/wire/Ipv4"
 import * as Tcp from "@darkfiber/wire/Tcp"
@@ -228,7 +229,7 @@ describe("properties", () => {
           assert.ok(isValid(packet))
         }
       ),
-      { numRuns: 500 }
+      { numRuns: cases(500) }
     ))
 
   it("no two flows leave with the same tuple, answers find their way, whatever the ports", () =>
@@ -265,7 +266,7 @@ describe("properties", () => {
           assert.equal(h.table.confirmed, seen.size)
         }
       ),
-      { numRuns: 60 }
+      { numRuns: cases(60) }
     ))
 
   it("a range of three ports serves three flows; the fourth clashes and is dropped", () => {

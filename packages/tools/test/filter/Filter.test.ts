@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { Result } from "effect"
 import { describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import { compile } from "@darkfiber/tools/filter/Filter"
 import { describe as describeError } from "@darkfiber/tools/filter/Lexer"
 import { parse } from "@darkfiber/tools/filter/Parser"
@@ -171,7 +172,7 @@ describe("capture filter", () => {
       fc.property(expression, frame, ({ text, judge }, bytes) => {
         assert.equal(matches(text, bytes), judge(dissect(bytes)), text)
       }),
-      { numRuns: 1500 }
+      { numRuns: cases(1500) }
     )
   })
 
@@ -182,7 +183,8 @@ describe("capture filter", () => {
         padded.set(bytes, at)
         const filter = Result.getOrThrow(compile(text))
         assert.equal(filter.matches(padded, at, at + bytes.length, bytes.length), matches(text, bytes))
-      })
+      }),
+      { numRuns: cases(100) }
     )
   })
 
@@ -234,7 +236,7 @@ describe("capture filter", () => {
         if (Result.isSuccess(filter)) filter.success.matches(bytes, 0, bytes.length, bytes.length)
         else assert.ok(filter.failure.column >= 1 && filter.failure.column <= source.length + 1)
       }),
-      { numRuns: 2000 }
+      { numRuns: cases(2000) }
     )
   })
 

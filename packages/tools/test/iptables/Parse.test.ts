@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { Result } from "effect"
 import { describe, it } from "vitest"
+import { cases } from "@darkfiber/tooling/Cases"
 import * as RuleText from "@darkfiber/kernel-net/netfilter/RuleText"
 import type { Match, Rule, Target } from "@darkfiber/kernel-net/netfilter/Rules"
 import * as Ipv4Address from "@darkfiber/wire/Ipv4Address"
@@ -141,7 +142,7 @@ describe("iptables", () => {
         assert.equal(RuleText.rule("INPUT", command.rules[0]!), text)
         assert.deepEqual(command.rules[0]!.target, one.target, text)
       }),
-      { numRuns: 1000 }
+      { numRuns: cases(1000) }
     )
   })
 
@@ -181,7 +182,7 @@ describe("iptables", () => {
     )
     fc.assert(
       fc.property(fc.array(word, { maxLength: 12 }), (words) => void parse(words)),
-      { numRuns: 2000 }
+      { numRuns: cases(2000) }
     )
   })
 
