@@ -13,7 +13,7 @@ import * as Units from "./Units.ts"
 
 export const defaults = {
   cores: 2,
-  memory: 4 * 1024 ** 3,
+  memory: 4_294_967_296,
   mtu: 1500,
   queues: 1,
   ring: 256,
@@ -21,7 +21,7 @@ export const defaults = {
 } as const
 
 /** Least memory a host boots with. */
-const MEMORY_MIN = 64 * 1024 ** 2
+const MEMORY_MIN = 67_108_864
 
 /** @param index of the host in the document: names its MAC addresses */
 export const resolve = (
@@ -214,7 +214,7 @@ const containerAddress = (
   }
   const { prefix } = bridge.address
   const network = bridge.address.address & maskOf(prefix)
-  const size = 2 ** (32 - prefix)
+  const size = prefix === 0 ? 4_294_967_296 : (1 << (32 - prefix)) >>> 0
   for (let offset = 2; offset < size - 1; offset++) {
     const candidate = (network + offset) | 0
     if (used.has(candidate)) continue

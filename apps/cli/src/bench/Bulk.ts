@@ -89,7 +89,7 @@ const fiberSource = ({ address, port, bytes, start }: SourceOptions) =>
     yield* Sys.close(fd)
   })
 
-export const source = (options: SourceOptions): Program => ({
+const source = (options: SourceOptions): Program => ({
   fiber: () => fiberSource(options),
   leased: () => new LeasedSource(options)
 })
@@ -161,7 +161,7 @@ const fiberSink = (port: number, flow: Flow, buffer: Uint8Array) =>
     yield* Sys.close(fd)
   })
 
-export const sink = (port: number, flow: Flow, buffer: Uint8Array): Program => ({
+const sink = (port: number, flow: Flow, buffer: Uint8Array): Program => ({
   fiber: () => fiberSink(port, flow, buffer),
   leased: () => new LeasedSink(port, flow, buffer)
 })

@@ -27,7 +27,7 @@ import type { Setting } from "./Options.ts"
 /** Memory of a host. */
 const MEMORY = 1024 ** 3
 /** A point-to-point wire of the rival carries a PPP header of 2 bytes where a frame has 14 of Ethernet. */
-export const PPP_OVERHEAD = 2 - 14
+const PPP_OVERHEAD = 2 - 14
 /** Its CSMA wire carries the Ethernet header and 4 bytes of check sequence, no preamble and no gap. */
 export const CSMA_OVERHEAD = 4
 /** Bytes of a full packet's frame around its IP packet, PPP. */
