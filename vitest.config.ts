@@ -6,7 +6,12 @@ const conditions = ["@darkfiber/source"]
 /** The root is absolute: vitest reads a relative one from the working folder, which is the package's under `--root`. */
 const project = (name: string, root: string) => ({
   extends: true as const,
-  test: { name, root: fileURLToPath(new URL(root, import.meta.url)), include: ["test/**/*.test.ts"] }
+  test: {
+    name,
+    root: fileURLToPath(new URL(root, import.meta.url)),
+    include: ["test/**/*.test.ts"],
+    setupFiles: [fileURLToPath(new URL("./tooling/src/PropertySeed.ts", import.meta.url))]
+  }
 })
 const folders = (parent: string): ReadonlyArray<string> =>
   readdirSync(new URL(parent, import.meta.url), { withFileTypes: true })

@@ -1,7 +1,7 @@
 import * as assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { describe, it } from "vitest"
-import { cases } from "@darkfiber/tooling/Cases"
+import { cases, isLong } from "@darkfiber/tooling/Cases"
 import * as Ethernet from "@darkfiber/wire/Ethernet"
 import * as Icmp from "@darkfiber/wire/Icmp"
 import * as Ipv4 from "@darkfiber/wire/Ipv4"
@@ -55,11 +55,15 @@ const arp = fc.uint8Array({ minLength: 28, maxLength: 46 }).map((bytes) => {
 
 const anything = fc.oneof(fc.uint8Array({ maxLength: 300 }), almost, almost, arp)
 
+/** A long run throws half a million frames at each kernel, most of them into a host that has taken hundreds. */
+const long = { minLength: 1, maxLength: 600, size: "max" } as const
+const frameLists = fc.array(anything, isLong() ? long : { minLength: 1, maxLength: 30 })
+
 for (const profile of profiles) {
   describe(`any bytes, ${profile.name}`, () => {
     it("never throw, and every frame and every answer to it ends once", () => {
       fc.assert(
-        fc.property(fc.array(anything, { minLength: 1, maxLength: 30 }), fc.boolean(), (frames, forwarding) => {
+        fc.property(frameLists, fc.boolean(), (frames, forwarding) => {
           const world = newWorld()
           const { host, scripts } = lone(world, "h", profile)
           const { dev } = dummy(host, host.init, "d0")
