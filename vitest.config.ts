@@ -4,12 +4,13 @@ import { defineConfig } from "vitest/config"
 
 const conditions = ["@darkfiber/source"]
 /** The root is absolute: vitest reads a relative one from the working folder, which is the package's under `--root`. */
-const project = (name: string, root: string) => ({
+const project = (name: string, root: string, mode: string) => ({
   extends: true as const,
   test: {
     name,
     root: fileURLToPath(new URL(root, import.meta.url)),
     include: ["test/**/*.test.ts"],
+    testTimeout: mode === "long" ? 600_000 : 30_000, // a project does not inherit the root's
     setupFiles: [fileURLToPath(new URL("./tooling/src/PropertySeed.ts", import.meta.url))]
   }
 })
@@ -30,12 +31,11 @@ export default defineConfig(({ mode }) => ({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     env: mode === "long" ? { ...longCases, ...process.env } : {},
-    testTimeout: mode === "long" ? 600_000 : 30_000,
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     projects: [
-      ...folders("./packages").map((name) => project(name, `./packages/${name}`)),
-      ...folders("./apps").map((name) => project(name, `./apps/${name}`)),
-      project("tooling", "./tooling")
+      ...folders("./packages").map((name) => project(name, `./packages/${name}`, mode)),
+      ...folders("./apps").map((name) => project(name, `./apps/${name}`, mode)),
+      project("tooling", "./tooling", mode)
     ]
   }
 }))
