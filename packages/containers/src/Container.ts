@@ -14,6 +14,7 @@ import type { Netns } from "@darkfiber/kernel-net/Netns"
 import type { Match, Rule, Target } from "@darkfiber/kernel-net/netfilter/Rules"
 import * as Netfilter from "@darkfiber/kernel-net/netfilter/Setup"
 import * as Veth from "@darkfiber/kernel-net/veth/Veth"
+import { hashText } from "@darkfiber/sim/Random"
 
 /** An address with its prefix; int32. */
 export interface Address {
@@ -184,8 +185,5 @@ const NAME_MAX = 15
 export const portName = (container: string): string => {
   const name = `veth-${container}`
   if (name.length <= NAME_MAX) return name
-  // FNV-1a.
-  let hash = 0x811c9dc5
-  for (let i = 0; i < container.length; i++) hash = Math.imul(hash ^ container.charCodeAt(i), 0x01000193)
-  return `veth${(hash >>> 0).toString(16).padStart(8, "0")}`
+  return `veth${(hashText(container, 0) >>> 0).toString(16).padStart(8, "0")}`
 }

@@ -18,7 +18,6 @@ import {
   FEATURE_CHECKSUM,
   FEATURE_SG,
   FEATURE_TSO,
-  NET_XMIT_DROP,
   NET_XMIT_SUCCESS,
   type NetDevice,
   NETDEV_TX_OK
@@ -36,7 +35,7 @@ const IPV4 = 0x0800
 /**
  * Sends a packet that has its link-layer header, out of `skb.dev`. Takes it over.
  *
- * @returns NET_XMIT_SUCCESS, NET_XMIT_DROP or a negative errno. Linux: dev_queue_xmit
+ * @returns NET_XMIT_SUCCESS or a negative errno. Linux: dev_queue_xmit
  */
 export const devQueueXmit = (core: Core, skb: SkBuff): number => {
   const dev = skb.dev!
@@ -96,7 +95,9 @@ const devXmitSkb = (core: Core, skb: SkBuff, qdisc: Qdisc): number => {
     qdisc.dev.stats.txDropped++
     skb.host.dropSkb(core, skb, Drops.QDISC_DROP)
     core.unlock(qdisc.lock)
-    return qdisc.dev.isUp() ? NET_XMIT_DROP : -ENETDOWN
+    // noop_qdisc says NET_XMIT_CN, which is no error to a sender (Linux: noop_enqueue, net_xmit_errno). Simplified: TCP does not
+    // enter CWR for it.
+    return qdisc.dev.isUp() ? NET_XMIT_SUCCESS : -ENETDOWN
   }
   if (qdisc.canBypass && qdisc.length === 0 && !qdisc.running) {
     qdisc.running = true
