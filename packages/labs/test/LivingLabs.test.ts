@@ -1,10 +1,11 @@
+import { isLong } from "@darkfiber/tooling/Cases"
 import { Effect } from "effect"
 import { assert, describe, it } from "vitest"
 import * as Knobs from "../src/Knobs.ts"
 import { labs } from "../src/LivingLabs.ts"
 import * as Runner from "../src/Runner.ts"
 import * as Table from "../src/table/LabTable.ts"
-import { allPass, effectTest, isLong, living, report, small } from "./Report.ts"
+import { allPass, effectTest, living, report, small } from "./Report.ts"
 
 const MINUTES = 60_000
 const specOf = (id: string) => Table.labById(id)!
@@ -59,7 +60,7 @@ describe.each(labs.map((lab) => lab.id))("lab %s", (id) => {
     })
   )
 
-  it.skipIf(!isLong)(
+  it.skipIf(!isLong())(
     "passes at full size under every profile for three seeds",
     () =>
       Effect.runPromise(

@@ -6,9 +6,6 @@ import type { Lab } from "../src/Lab.ts"
 import { labs } from "../src/LivingLabs.ts"
 import * as Runner from "../src/Runner.ts"
 
-/** Whether this is a long run (`vitest run --mode long` sets it). */
-export const isLong = Number(process.env["DARKFIBER_LONG_CASES"] ?? "1") > 1
-
 /** A test whose body is an Effect. */
 export const effectTest = (name: string, body: () => Effect.Effect<unknown, unknown>): void =>
   it(name, async () => {
