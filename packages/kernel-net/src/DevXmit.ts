@@ -92,12 +92,11 @@ const flowHash = (skb: SkBuff): number => {
 const devXmitSkb = (core: Core, skb: SkBuff, qdisc: Qdisc): number => {
   core.lock(qdisc.lock)
   if (!qdisc.dev.isUp() || !qdisc.dev.carrier) {
-    qdisc.dev.stats.txDropped++
+    if (skb.host.profile.noopCountsDropped) qdisc.dev.stats.txDropped++
     skb.host.dropSkb(core, skb, Drops.QDISC_DROP)
     core.unlock(qdisc.lock)
-    // noop_qdisc says NET_XMIT_CN, which is no error to a sender (Linux: noop_enqueue, net_xmit_errno). Simplified: TCP does not
-    // enter CWR for it.
-    return qdisc.dev.isUp() ? NET_XMIT_SUCCESS : -ENETDOWN
+    // noop_qdisc stands in, and its NET_XMIT_CN is no error to a sender (Linux: noop_enqueue, net_xmit_errno).
+    return NET_XMIT_SUCCESS
   }
   if (qdisc.canBypass && qdisc.length === 0 && !qdisc.running) {
     qdisc.running = true

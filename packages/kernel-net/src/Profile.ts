@@ -44,6 +44,8 @@ export interface KernelProfile {
   readonly fragmentsEvict: boolean
   /** Per-host limit of ICMP errors by token bucket; both have it. The global limit came in 3.18. */
   readonly icmpGlobalLimit: boolean
+  /** A device that is down or dark counts what it is given as tx_dropped (6.x); 3.10 counts nothing (Linux: noop_enqueue). */
+  readonly noopCountsDropped: boolean
   /** qdisc of a virtual device (veth): pfifo_fast in 3.10, noqueue later. */
   readonly virtualDevicesQueue: boolean
   readonly udpPortSearch: PortSearch
@@ -131,6 +133,7 @@ export const linux310: KernelProfile = {
   rpFilterOffSkipsOwn: true,
   fragmentsEvict: true,
   icmpGlobalLimit: false,
+  noopCountsDropped: false,
   virtualDevicesQueue: true,
   udpPortSearch
 }
@@ -163,6 +166,7 @@ export const linux6x: KernelProfile = {
   rpFilterOffSkipsOwn: false,
   fragmentsEvict: false,
   icmpGlobalLimit: true,
+  noopCountsDropped: true,
   virtualDevicesQueue: false,
   udpPortSearch
 }

@@ -1,11 +1,13 @@
 import * as assert from "node:assert/strict"
 import { describe, it } from "vitest"
+import type { Core } from "@darkfiber/hardware/cpu/Core"
 import * as DropReason from "@darkfiber/sim/DropReason"
 import { Nic } from "@darkfiber/hardware/nic/Nic"
 import type { NicOptions } from "@darkfiber/hardware/nic/NicOptions"
 import type { World } from "@darkfiber/sim/World"
 import * as Device from "../src/Device.ts"
 import { Igb } from "../src/driver/Igb.ts"
+import { IFF_UP } from "../src/NetDevice.ts"
 import { PingSock } from "../src/Ping.ts"
 import { linux310, profiles } from "../src/Profile.ts"
 import * as Skb from "../src/Skb.ts"
@@ -38,6 +40,36 @@ for (const profile of profiles) {
       assert.equal(a.host.liveSkbs + b.host.liveSkbs, 0)
       assert.equal(world.slab.live, 0)
     })
+
+    for (const end of ["down", "dark"] as const) {
+      it(`UDP into a device that goes ${end}: the sender hears no error, the datagram is dropped with a reason`, () => {
+        const world = newWorld()
+        const a = node(world, "a", profile, A)
+        const b = node(world, "b", profile, B)
+        cable(world, a, b)
+        const { dev } = a.igb
+        const sock = new UdpSock(a.host.init)
+        const send = (core: Core) => sock.send(core, ip(B), 9000, new Uint8Array(10), 0, 10)
+        const results: Array<number> = []
+        a.scripts[0]!.at(1000, (core) => results.push(send(core)))
+        a.scripts[0]!.at(500_000_000, (core) => {
+          // Behind the routes' back: they would refuse first.
+          if (end === "dark") Device.setCarrier(dev, false)
+          else dev.flags &= ~IFF_UP
+          results.push(send(core))
+        })
+        world.run(499_000_000)
+        const before = { ...account(world), errors: a.host.init.mib[Snmp.UDP_SNDBUF_ERRORS] }
+        world.run(1e9)
+        assert.deepEqual(results, [10, 10])
+        const after = account(world)
+        assert.equal(after.dropped - before.dropped, 1)
+        assert.equal(after.delivered, before.delivered)
+        assert.equal(dev.stats.txDropped, profile.name === "6.x" ? 1 : 0)
+        assert.equal(a.host.init.mib[Snmp.UDP_SNDBUF_ERRORS], before.errors)
+        assert.equal(a.host.liveSkbs, 0)
+      })
+    }
 
     it("UDP: 100 datagrams arrive whole and in order", () => {
       const world = newWorld()
