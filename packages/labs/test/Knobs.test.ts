@@ -147,6 +147,18 @@ describe("a knob", () => {
     })
   )
 
+  effectTest("reserved: so many connections fewer, under either kernel", () =>
+    Effect.gen(function* () {
+      const { lab } = small(living("8.4.1"))
+      for (const kernel of ["3.10", "6.x"] as const) {
+        const settings = ["ip_local_port_range=40000-40199", "reserved=50"]
+        const found = yield* report(lab, { kernel, settings })
+        assert.isTrue(check(found, "a").pass)
+        assert.strictEqual(numbers(found.answer)[0], 150)
+      }
+    })
+  )
+
   effectTest("callsPerRequest and appWork: each call costs its exchange, work costs itself", () =>
     Effect.gen(function* () {
       const figures = (...settings: ReadonlyArray<string>) =>
