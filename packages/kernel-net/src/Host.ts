@@ -63,6 +63,7 @@ export class Host extends Schedulable {
   readonly incarnation: number
   readonly cores: ReadonlyArray<Core>
   readonly memory: Memory
+  /** At boot; modules add theirs in the tables. */
   readonly sysctlDefaults: Sysctl.SysctlDefaults
   readonly timers: HostTimers
   /** Per core, by its index. */

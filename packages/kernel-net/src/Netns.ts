@@ -68,7 +68,8 @@ export class Netns {
     this.id = id
     this.name = name
     this.alive = true
-    this.sysctl = new Sysctl.SysctlTable(host.sysctlDefaults, id === 0 ? null : host.init.sysctl)
+    const parent = id === 0 ? null : host.init.sysctl
+    this.sysctl = new Sysctl.SysctlTable(parent === null ? host.sysctlDefaults : parent.defaults, parent)
     this.mib = new Float64Array(Snmp.count())
     this.hooks = new Hooks()
     this.devices = []
@@ -127,7 +128,7 @@ export class Netns {
     if (name === RESERVED && !this.reservedPorts.set(text)) return -EINVAL
     const status = this.sysctl.set(name, text)
     if (status !== 0) return status
-    if (this.host.sysctlDefaults.get(name)!.scope === "global") {
+    if (this.sysctl.defaults.entries.get(name)!.scope === "global") {
       for (const net of this.host.netns) if (net !== this) net.sysctl.set(name, text)
     }
     if (name === "net.ipv4.ip_forward") this.setForwarding(this.sysctl.get(IP_FORWARD))

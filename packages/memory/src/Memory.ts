@@ -3,6 +3,7 @@ import { linux310Caches } from "./Caches.ts"
 import { mmioHoleDefault, type LayoutOptions } from "./MemoryLayout.ts"
 import { GFP_KERNEL, orderOf, outOfMemory } from "./Page.ts"
 import { PageAllocator } from "./PageAllocator.ts"
+import { SlabBooks } from "./SlabBooks.ts"
 import { SlabCache } from "./SlabCache.ts"
 
 /** How much memory a host has, where it lies, and which kernel keeps books. */
@@ -36,6 +37,7 @@ export const memoryDefaults: MemoryOptions = {
 export class Memory {
   readonly pages: PageAllocator
   readonly caches: CacheTable
+  private readonly books: SlabBooks
   private readonly bySlot: Array<SlabCache | undefined>
   /** First page frames of kmalloc blocks above the largest general cache, a list an order. */
   private readonly large: Array<Array<number>>
@@ -43,7 +45,8 @@ export class Memory {
   constructor(options: MemoryOptions) {
     this.pages = new PageAllocator(options, options.cpus, options.remoteDistance)
     this.caches = options.caches
-    this.bySlot = []
+    this.books = new SlabBooks(this.pages, this.caches.shapes.length)
+    this.bySlot = new Array<SlabCache | undefined>(this.caches.shapes.length).fill(undefined)
     this.large = []
   }
 
@@ -150,8 +153,7 @@ export class Memory {
   private cacheAt(index: number): SlabCache {
     const known = this.bySlot[index]
     if (known !== undefined) return known
-    for (let missing = this.bySlot.length; missing <= index; missing++) this.bySlot.push(undefined)
-    const made = new SlabCache(this.caches.shapes[index] as CacheShape, this.pages)
+    const made = new SlabCache(this.caches.shapes[index] as CacheShape, this.books, index)
     this.bySlot[index] = made
     return made
   }

@@ -2,6 +2,10 @@ import type { Zone } from "./hot/Zone.ts"
 import { zonesOf, type LayoutOptions } from "./MemoryLayout.ts"
 import { GFP_ATOMIC, GFP_KERNEL, GFP_THISNODE, highestZone, orders, ZONE_NORMAL } from "./Page.ts"
 
+const HIT = 0
+const MISS = 1
+const FOREIGN = 2
+
 /** Where requests of one node went (Linux: numa_hit, numa_miss, numa_foreign). */
 export interface NumaCounters {
   /** Blocks taken from this node that were wanted from it. */
@@ -32,22 +36,17 @@ export class PageAllocator {
   readonly remoteDistance: number
   private readonly zonelists: ReadonlyArray<ReadonlyArray<Zone>>
   private readonly pcp: Array<Array<number> | undefined>
-  private readonly hit: Array<number>
-  private readonly miss: Array<number>
-  private readonly foreign: Array<number>
+  /** Three numbers a node: hit, miss, foreign. */
+  private readonly requests: Array<number>
 
   constructor(layout: LayoutOptions, cpus: number, remoteDistance: number) {
     this.zones = zonesOf(layout)
     this.nodes = layout.nodes
     this.cpus = cpus
     this.remoteDistance = remoteDistance
-    const lists: Array<ReadonlyArray<Zone>> = []
-    for (let node = 0; node < layout.nodes; node++) lists.push(zonelistOf(this.zones, node, layout.nodes))
-    this.zonelists = lists
-    this.pcp = []
-    this.hit = new Array<number>(layout.nodes).fill(0)
-    this.miss = new Array<number>(layout.nodes).fill(0)
-    this.foreign = new Array<number>(layout.nodes).fill(0)
+    this.zonelists = Array.from({ length: layout.nodes }, (_, node) => zonelistOf(this.zones, node, layout.nodes))
+    this.pcp = new Array<Array<number> | undefined>(cpus * this.zones.length).fill(undefined)
+    this.requests = new Array<number>(layout.nodes * 3).fill(0)
   }
 
   /** The node a core belongs to: cores are divided evenly, in order. */
@@ -140,9 +139,9 @@ export class PageAllocator {
 
   numa(node: number): NumaCounters {
     return {
-      hit: this.hit[node] as number,
-      miss: this.miss[node] as number,
-      foreign: this.foreign[node] as number
+      hit: this.requests[node * 3 + HIT] as number,
+      miss: this.requests[node * 3 + MISS] as number,
+      foreign: this.requests[node * 3 + FOREIGN] as number
     }
   }
 
@@ -202,10 +201,10 @@ export class PageAllocator {
 
   private count(wanted: number, got: number): void {
     if (wanted === got) {
-      this.hit[got] = (this.hit[got] as number) + 1
+      this.requests[got * 3 + HIT]!++
     } else {
-      this.miss[got] = (this.miss[got] as number) + 1
-      this.foreign[wanted] = (this.foreign[wanted] as number) + 1
+      this.requests[got * 3 + MISS]!++
+      this.requests[wanted * 3 + FOREIGN]!++
     }
   }
 
@@ -213,7 +212,6 @@ export class PageAllocator {
     const at = this.pcpSlot(cpu, zone)
     const known = this.pcp[at]
     if (known !== undefined) return known
-    for (let missing = this.pcp.length; missing <= at; missing++) this.pcp.push(undefined)
     const made: Array<number> = []
     this.pcp[at] = made
     return made
@@ -223,13 +221,15 @@ export class PageAllocator {
     return cpu * this.zones.length + this.zones.indexOf(zone)
   }
 
+  /** Fills an empty list so that the page taken first leaves first. */
   private refill(zone: Zone, list: Array<number>): void {
     for (let i = 0; i < zone.pcpBatch; i++) {
       const pfn = zone.take(0)
-      if (pfn < 0) return
-      list.unshift(pfn)
+      if (pfn < 0) break
+      list.push(pfn)
       zone.pcpPages++
     }
+    list.reverse()
   }
 
   private drain(zone: Zone, list: Array<number>, count: number): void {
@@ -259,5 +259,5 @@ const zonelistOf = (zones: ReadonlyArray<Zone>, node: number, nodes: number): Re
       if (zone.node === from) list.push(zone)
     }
   }
-  return list
+  return list.slice() // a list that grew has room to spare
 }

@@ -1,6 +1,6 @@
 import type { CacheShape } from "./CacheTable.ts"
-import type { PageAllocator } from "./PageAllocator.ts"
 import { GFP_KERNEL, outOfMemory } from "./Page.ts"
+import type { SlabBooks } from "./SlabBooks.ts"
 
 /**
  * One slab cache of one host: how many objects are out, and which pages they take.
@@ -23,52 +23,41 @@ import { GFP_KERNEL, outOfMemory } from "./Page.ts"
  */
 export class SlabCache {
   readonly shape: CacheShape
-  readonly objectsPerSlab: number
-  /** Objects handed out and not yet freed. */
-  activeObjects: number
-  private readonly pages: PageAllocator
-  private readonly numa: boolean
-  /**
-   * One array, because a host has many caches and a data centre many hosts:
-   *
-   * ```
-   * 0 … cpus - 1         free objects of each core's slab, -1 without a slab
-   * cpuNode + core       node of each core's slab
-   * nodeFree + node      free objects outside the cores' slabs
-   * nodeActive + node    objects handed out; kept only with several nodes
-   * ```
-   */
-  private readonly counts: Array<number>
-  private readonly cpuNode: number
-  private readonly nodeFree: number
-  private readonly nodeActive: number
-  /** First page frames of the slabs, a node, oldest first. */
-  private readonly slabs: Array<Array<number> | undefined>
+  private readonly books: SlabBooks
+  /** Of `books`, where this cache's numbers begin at `base`. */
+  private readonly counts: Int32Array
+  private readonly base: number
 
-  constructor(shape: CacheShape, pages: PageAllocator) {
+  /** @param index place in the host's table of caches */
+  constructor(shape: CacheShape, books: SlabBooks, index: number) {
     this.shape = shape
-    this.objectsPerSlab = shape.objectsPerSlab
-    this.activeObjects = 0
-    this.pages = pages
-    this.numa = pages.nodes > 1
-    this.cpuNode = pages.cpus
-    this.nodeFree = 2 * pages.cpus
-    this.nodeActive = 2 * pages.cpus + pages.nodes
-    this.counts = new Array<number>(2 * (pages.cpus + pages.nodes)).fill(0).fill(-1, 0, pages.cpus)
-    this.slabs = new Array<Array<number> | undefined>(pages.nodes).fill(undefined)
+    this.books = books
+    this.counts = books.counts
+    this.base = books.open(index)
   }
 
   get name(): string {
     return this.shape.name
   }
 
+  get objectsPerSlab(): number {
+    return this.shape.objectsPerSlab
+  }
+
+  /** Objects handed out and not yet freed. */
+  get activeObjects(): number {
+    return this.counts[this.base] as number
+  }
+
   /** Takes one object for a core: 0, or -12 (ENOMEM). */
   alloc(cpu: number, flags: number = GFP_KERNEL): number {
-    const free = this.counts[cpu] as number
+    const { counts, base, books } = this
+    const at = base + books.cpuFree + cpu
+    const free = counts[at] as number
     if (free <= 0) return this.allocSlow(cpu, flags)
-    this.counts[cpu] = free - 1
-    this.activeObjects++
-    if (this.numa) this.move(this.counts[this.cpuNode + cpu] as number, 1)
+    counts[at] = free - 1
+    counts[base]!++
+    if (books.pages.nodes > 1) this.move(counts[base + books.cpuNode + cpu] as number, 1)
     return 0
   }
 
@@ -77,42 +66,46 @@ export class SlabCache {
    * core's own node or, when that has no object out, the first that has.
    */
   free(cpu: number, home: number = -1): void {
-    if (this.activeObjects === 0) throw new Error(`${this.shape.name}: more objects freed than taken`)
-    if (this.numa) return this.freeNuma(cpu, home)
-    this.activeObjects--
-    const free = this.counts[cpu] as number
-    if (free >= 0 && free < this.objectsPerSlab) this.counts[cpu] = free + 1
+    const { counts, base, books } = this
+    if (counts[base] === 0) throw new Error(`${this.shape.name}: more objects freed than taken`)
+    if (books.pages.nodes > 1) return this.freeNuma(cpu, home)
+    counts[base]!--
+    const at = base + books.cpuFree + cpu
+    const free = counts[at] as number
+    if (free >= 0 && free < this.shape.objectsPerSlab) counts[at] = free + 1
     else this.freeToNode(0)
   }
 
   /** Takes one object from a given node's pages (kmem_cache_alloc_node): 0, or -12. */
   allocOnNode(cpu: number, node: number, flags: number = GFP_KERNEL): number {
-    const free = this.counts[cpu] as number
-    if (free > 0 && this.counts[this.cpuNode + cpu] === node) return this.alloc(cpu, flags)
+    const { counts, base, books } = this
+    const free = counts[base + books.cpuFree + cpu] as number
+    if (free > 0 && this.nodeOfSlab(cpu) === node) return this.alloc(cpu, flags)
     let from = node
-    if ((this.counts[this.nodeFree + node] as number) === 0) {
+    if (this.freeOnNode(node) === 0) {
       from = this.newSlab(node, flags)
       if (from < 0) from = this.nodeWithFree()
-      else this.counts[this.nodeFree + from] = (this.counts[this.nodeFree + from] as number) + this.objectsPerSlab
+      else this.addFree(from, this.shape.objectsPerSlab)
       if (from < 0) return outOfMemory
     }
-    this.counts[this.nodeFree + from] = (this.counts[this.nodeFree + from] as number) - 1
-    this.activeObjects++
-    if (this.numa) this.move(from, 1)
+    this.addFree(from, -1)
+    counts[base]!++
+    this.move(from, 1)
     return 0
   }
 
   /** Takes the cores' slabs back and returns every empty slab (Linux: kmem_cache_shrink); the slabs returned. */
   shrink(): number {
-    for (let cpu = 0; cpu < this.pages.cpus; cpu++) {
-      const free = this.counts[cpu] as number
-      const node = this.counts[this.cpuNode + cpu] as number
-      if (free > 0) this.counts[this.nodeFree + node] = (this.counts[this.nodeFree + node] as number) + free
-      this.counts[cpu] = -1
+    const { pages } = this.books
+    for (let cpu = 0; cpu < pages.cpus; cpu++) {
+      const at = this.base + this.books.cpuFree + cpu
+      const free = this.counts[at] as number
+      if (free > 0) this.addFree(this.nodeOfSlab(cpu), free)
+      this.counts[at] = -1
     }
     let returned = 0
-    for (let node = 0; node < this.pages.nodes; node++) {
-      while ((this.counts[this.nodeFree + node] as number) >= this.objectsPerSlab) {
+    for (let node = 0; node < pages.nodes; node++) {
+      while (this.freeOnNode(node) >= this.shape.objectsPerSlab) {
         this.discard(node)
         returned++
       }
@@ -122,18 +115,18 @@ export class SlabCache {
 
   /** Slabs of one node. */
   slabsOnNode(node: number): number {
-    return this.slabs[node]?.length ?? 0
+    return this.counts[this.base + this.books.slabCount + node] as number
   }
 
   get slabCount(): number {
     let count = 0
-    for (let node = 0; node < this.slabs.length; node++) count += this.slabsOnNode(node)
+    for (let node = 0; node < this.books.pages.nodes; node++) count += this.slabsOnNode(node)
     return count
   }
 
   /** Objects the slabs hold, free ones included. */
   get totalObjects(): number {
-    return this.slabCount * this.objectsPerSlab
+    return this.slabCount * this.shape.objectsPerSlab
   }
 
   /** Pages of all slabs. */
@@ -144,31 +137,36 @@ export class SlabCache {
   /** Free objects outside the cores' slabs; SLUB's slabinfo counts all others as active. */
   get partialFreeObjects(): number {
     let free = 0
-    for (let node = 0; node < this.pages.nodes; node++) free += this.counts[this.nodeFree + node] as number
+    for (let node = 0; node < this.books.pages.nodes; node++) free += this.freeOnNode(node)
     return free
   }
 
   /** Objects handed out from one node's pages. */
   activeOnNode(node: number): number {
-    return this.numa ? (this.counts[this.nodeActive + node] as number) : this.activeObjects
+    const { books } = this
+    return books.pages.nodes > 1 ? (this.counts[this.base + books.nodeActive + node] as number) : this.activeObjects
   }
 
   /** Every slab as (pfn, order); for checks only. */
   forEachSlab(visit: (pfn: number, order: number) => void): void {
-    for (const list of this.slabs) if (list !== undefined) for (const pfn of list) visit(pfn, this.shape.order)
+    const { order } = this.shape
+    for (let node = 0; node < this.books.pages.nodes; node++) {
+      this.books.forEach(this.base, node, (pfn) => visit(pfn, order))
+    }
   }
 
   /** Objects in slabs = handed out + free in the cores' slabs + free elsewhere, on each node. Throws if not so. */
   check(): void {
+    const { pages, cpuFree } = this.books
     let active = 0
-    for (let node = 0; node < this.slabs.length; node++) {
-      let free = this.counts[this.nodeFree + node] as number
-      for (let cpu = 0; cpu < this.pages.cpus; cpu++) {
-        if (this.counts[this.cpuNode + cpu] === node) free += Math.max(0, this.counts[cpu] as number)
+    for (let node = 0; node < pages.nodes; node++) {
+      let free = this.freeOnNode(node)
+      for (let cpu = 0; cpu < pages.cpus; cpu++) {
+        if (this.nodeOfSlab(cpu) === node) free += Math.max(0, this.counts[this.base + cpuFree + cpu] as number)
       }
       const out = this.activeOnNode(node)
       active += out
-      if (free < 0 || out + free !== this.slabsOnNode(node) * this.objectsPerSlab) {
+      if (free < 0 || out + free !== this.slabsOnNode(node) * this.shape.objectsPerSlab) {
         throw new Error(`${this.shape.name}: node ${node} has ${out} objects out and ${free} free`)
       }
     }
@@ -176,66 +174,82 @@ export class SlabCache {
   }
 
   private allocSlow(cpu: number, flags: number): number {
-    let node = this.pages.nodeOfCpu(cpu)
-    if ((this.counts[this.nodeFree + node] as number) === 0) {
+    const { counts, base, books } = this
+    let node = books.pages.nodeOfCpu(cpu)
+    if (this.freeOnNode(node) === 0) {
       const got = this.newSlab(node, flags)
       node = got >= 0 ? got : this.nodeWithFree()
       if (node < 0) return outOfMemory
-      if (got >= 0)
-        this.counts[this.nodeFree + node] = (this.counts[this.nodeFree + node] as number) + this.objectsPerSlab
+      if (got >= 0) this.addFree(node, this.shape.objectsPerSlab)
     }
-    const free = this.counts[this.nodeFree + node] as number
-    const taken = free < this.objectsPerSlab ? free : this.objectsPerSlab
-    this.counts[this.nodeFree + node] = free - taken
-    this.counts[cpu] = taken - 1
-    this.counts[this.cpuNode + cpu] = node
-    this.activeObjects++
-    if (this.numa) this.move(node, 1)
+    const free = this.freeOnNode(node)
+    const taken = free < this.shape.objectsPerSlab ? free : this.shape.objectsPerSlab
+    this.addFree(node, -taken)
+    counts[base + books.cpuFree + cpu] = taken - 1
+    if (books.pages.nodes > 1) counts[base + books.cpuNode + cpu] = node
+    counts[base]!++
+    this.move(node, 1)
     return 0
   }
 
   private freeNuma(cpu: number, home: number): void {
-    let node = home >= 0 ? home : this.pages.nodeOfCpu(cpu)
-    if ((this.counts[this.nodeActive + node] as number) === 0) {
+    const { counts, base, books } = this
+    let node = home >= 0 ? home : books.pages.nodeOfCpu(cpu)
+    if (this.activeOnNode(node) === 0) {
       node = 0
-      while ((this.counts[this.nodeActive + node] as number) === 0) node++
+      while (this.activeOnNode(node) === 0) node++
     }
-    this.activeObjects--
+    counts[base]!--
     this.move(node, -1)
-    const free = this.counts[cpu] as number
-    if (this.counts[this.cpuNode + cpu] === node && free >= 0 && free < this.objectsPerSlab) this.counts[cpu] = free + 1
+    const at = base + books.cpuFree + cpu
+    const free = counts[at] as number
+    if (this.nodeOfSlab(cpu) === node && free >= 0 && free < this.shape.objectsPerSlab) counts[at] = free + 1
     else this.freeToNode(node)
   }
 
   private freeToNode(node: number): void {
-    const free = (this.counts[this.nodeFree + node] as number) + 1
-    this.counts[this.nodeFree + node] = free
-    if (free >= (this.shape.minPartial + 1) * this.objectsPerSlab) this.discard(node)
+    this.addFree(node, 1)
+    if (this.freeOnNode(node) >= (this.shape.minPartial + 1) * this.shape.objectsPerSlab) this.discard(node)
   }
 
   private discard(node: number): void {
-    this.pages.freePages((this.slabs[node] as Array<number>).pop() as number, this.shape.order)
-    this.counts[this.nodeFree + node] = (this.counts[this.nodeFree + node] as number) - this.objectsPerSlab
+    this.books.pages.freePages(this.books.pop(this.base, node), this.shape.order)
+    this.addFree(node, -this.shape.objectsPerSlab)
   }
 
   /** The node a new slab came from, -1 without memory. */
   private newSlab(node: number, flags: number): number {
-    const pfn = this.pages.allocPages(this.shape.order, node, flags)
+    const { pages } = this.books
+    const pfn = pages.allocPages(this.shape.order, node, flags)
     if (pfn < 0) return -1
-    const got = this.pages.zoneOf(pfn).node
-    const list = this.slabs[got]
-    if (list === undefined) this.slabs[got] = [pfn]
-    else list.push(pfn)
+    const got = pages.zoneOf(pfn).node
+    this.books.push(this.base, got, pfn)
     return got
   }
 
   private nodeWithFree(): number {
-    for (let node = 0; node < this.pages.nodes; node++)
-      if ((this.counts[this.nodeFree + node] as number) > 0) return node
+    for (let node = 0; node < this.books.pages.nodes; node++) if (this.freeOnNode(node) > 0) return node
     return -1
   }
 
+  private freeOnNode(node: number): number {
+    return this.counts[this.base + this.books.nodeFree + node] as number
+  }
+
+  private addFree(node: number, count: number): void {
+    const at = this.base + this.books.nodeFree + node
+    this.counts[at] = (this.counts[at] as number) + count
+  }
+
+  private nodeOfSlab(cpu: number): number {
+    const { books } = this
+    return books.pages.nodes > 1 ? (this.counts[this.base + books.cpuNode + cpu] as number) : 0
+  }
+
   private move(node: number, by: number): void {
-    this.counts[this.nodeActive + node] = (this.counts[this.nodeActive + node] as number) + by
+    const { books } = this
+    if (books.pages.nodes === 1) return
+    const at = this.base + books.nodeActive + node
+    this.counts[at] = (this.counts[at] as number) + by
   }
 }

@@ -8,7 +8,7 @@ const fileSysctls: ReadonlyArray<string> = ["fs.file-max", "fs.file-nr", "fs.nr_
 
 /** Every name, sorted. */
 export const names = (machine: Machine, net: Netns): ReadonlyArray<string> => {
-  const found = new Set<string>(net.sysctl.defaults.keys())
+  const found = new Set<string>(net.sysctl.defaults.entries.keys())
   const owners = ["all", "default", ...net.devices.map((dev) => dev.name)]
   for (const owner of owners) {
     for (const field of Object.keys(net.confAll)) found.add(`net.ipv4.conf.${owner}.${field}`)

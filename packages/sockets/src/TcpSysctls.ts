@@ -16,8 +16,25 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
   "net.ipv4.ip_local_port_range"
 ])
 
+/** Slices by profile and size of memory: hosts that are alike share one, and with it all that is made of it. */
+const slices = new WeakMap<TcpProfile, Map<number, ReadonlyArray<Sysctl.SysctlDefault>>>()
+
 /** TCP's slice of a host's sysctls, for `HostOptions.sysctls`: defaults for a machine with `memoryBytes`. */
 export const slice = (profile: TcpProfile, memoryBytes: number): ReadonlyArray<Sysctl.SysctlDefault> => {
+  let known = slices.get(profile)
+  if (known === undefined) {
+    known = new Map()
+    slices.set(profile, known)
+  }
+  let found = known.get(memoryBytes)
+  if (found === undefined) {
+    found = makeSlice(profile, memoryBytes)
+    known.set(memoryBytes, found)
+  }
+  return found
+}
+
+const makeSlice = (profile: TcpProfile, memoryBytes: number): ReadonlyArray<Sysctl.SysctlDefault> => {
   const defaults = profile.sysctl(memoryBytes)
   const entries: Array<Sysctl.SysctlDefault> = []
   for (const [name, fields] of Object.entries(sysctlNames)) {
@@ -49,7 +66,7 @@ for (const [field, slot] of places) {
       return this.table.numbers[slot]!
     },
     set(this: NetnsSysctl, value: number) {
-      this.table.numbers[slot] = value
+      this.table.put(slot, value)
     }
   })
 }

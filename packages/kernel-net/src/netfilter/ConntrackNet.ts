@@ -162,12 +162,5 @@ export const registerSysctls = (
   tables: ReadonlyArray<Sysctl.SysctlTable>,
   entries: ReadonlyArray<Sysctl.SysctlDefault>
 ): void => {
-  for (const table of tables) {
-    const defaults = table.defaults as Map<string, Sysctl.SysctlDefault>
-    for (const entry of entries) {
-      const known = defaults.get(entry.name)
-      defaults.set(entry.name, known ?? entry)
-      table.numbers[Sysctl.define(entry.name)] = (known ?? entry).value as number
-    }
-  }
+  for (const table of tables) table.register(entries)
 }

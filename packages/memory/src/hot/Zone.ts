@@ -1,10 +1,10 @@
 import { maxBlockPages, orderMax, orders } from "../Page.ts"
+import { FreeBlocks } from "./FreeBlocks.ts"
 
 /**
  * One zone of one node: the buddy system over a range of page frames.
  *
- * Free blocks stand in one list an order; `heads` finds a block by its first page frame. Memory that was never
- * split is no list entry but the range [tailStart, tailEnd), so that a host of 64 GB costs a few hundred bytes
+ * Free blocks stand in one list an order ([FreeBlocks](./FreeBlocks.ts)). Memory that was never split is no list entry but the range [tailStart, tailEnd), so that a host of 64 GB costs a few hundred bytes
  * until it is used. Blocks of the largest order that touch the range go back into it, so a zone from which
  * everything was freed looks exactly as it did at boot.
  *
@@ -38,9 +38,7 @@ export class Zone {
   readonly pcpHigh: number
   /** Free blocks an order, the never split ones included (free_area[].nr_free). */
   readonly nrFree: Array<number>
-  private readonly lists: Array<Array<number> | undefined>
-  /** First page frame of each listed block -> place in its list * 16 + order. */
-  private heads: Map<number, number> | undefined
+  private readonly blocks: FreeBlocks
   private tailStart: number
   private tailEnd: number
 
@@ -75,8 +73,7 @@ export class Zone {
     this.pcpBatch = batch
     this.pcpHigh = 6 * batch
     this.nrFree = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-    this.lists = []
-    this.heads = undefined
+    this.blocks = new FreeBlocks(this.nrFree)
     this.tailStart = 0
     this.tailEnd = 0
     this.addBootMemory(startPfn, startPfn + this.managedPages - bootUsedPages)
@@ -93,8 +90,7 @@ export class Zone {
       if ((this.nrFree[from] as number) > 0) return this.split(this.pop(from), from, order)
     }
     if ((this.nrFree[orderMax] as number) === 0) return -1
-    const list = this.lists[orderMax]
-    if (list !== undefined && list.length > 0) return this.split(this.pop(orderMax), orderMax, order)
+    if (this.blocks.length(orderMax) > 0) return this.split(this.pop(orderMax), orderMax, order)
     const pfn = this.tailStart
     this.tailStart = pfn + maxBlockPages
     this.nrFree[orderMax] = (this.nrFree[orderMax] as number) - 1
@@ -107,16 +103,12 @@ export class Zone {
     this.assertGivable(pfn, order)
     let head = pfn
     let size = order
-    const heads = this.heads
-    if (heads !== undefined) {
-      while (size < orderMax) {
-        const buddy = head ^ (1 << size)
-        const entry = heads.get(buddy)
-        if (entry === undefined || (entry & 15) !== size) break
-        this.unlink(buddy, entry)
-        head &= ~(1 << size)
-        size++
-      }
+    while (size < orderMax) {
+      const buddy = head ^ (1 << size)
+      if (this.blocks.orderAt(buddy) !== size) break
+      this.unlink(buddy, size)
+      head &= ~(1 << size)
+      size++
     }
     this.push(head, size)
     if (size === orderMax) this.absorb()
@@ -124,10 +116,7 @@ export class Zone {
 
   /** Free blocks from the lists and the never split range, as (pfn, order); for checks only. */
   forEachFree(visit: (pfn: number, order: number) => void): void {
-    for (let order = 0; order < orders; order++) {
-      const list = this.lists[order]
-      if (list !== undefined) for (const pfn of list) visit(pfn, order)
-    }
+    this.blocks.forEach(visit)
     for (let pfn = this.tailStart; pfn < this.tailEnd; pfn += maxBlockPages) visit(pfn, orderMax)
   }
 
@@ -158,55 +147,25 @@ export class Zone {
   }
 
   private push(pfn: number, order: number): void {
-    const list = this.lists[order]
-    this.heads ??= new Map()
-    if (list === undefined) {
-      this.heads.set(pfn, order)
-      this.addList(order, pfn)
-    } else {
-      this.heads.set(pfn, list.length * 16 + order)
-      list.push(pfn)
-    }
-    this.nrFree[order] = (this.nrFree[order] as number) + 1
+    this.blocks.push(pfn, order)
     this.freePages += 1 << order
   }
 
-  /** A list made with its first entry takes a third of the room of one made empty. */
-  private addList(order: number, pfn: number): void {
-    for (let missing = this.lists.length; missing < order; missing++) this.lists.push(undefined)
-    this.lists[order] = [pfn]
-  }
-
   private pop(order: number): number {
-    const pfn = (this.lists[order] as Array<number>).pop() as number
-    ;(this.heads as Map<number, number>).delete(pfn)
-    this.nrFree[order] = (this.nrFree[order] as number) - 1
     this.freePages -= 1 << order
-    return pfn
+    return this.blocks.pop(order)
   }
 
-  private unlink(pfn: number, entry: number): void {
-    const heads = this.heads as Map<number, number>
-    const order = entry & 15
-    const list = this.lists[order] as Array<number>
-    const last = list.pop() as number
-    if (last !== pfn) {
-      list[(entry - order) / 16] = last
-      heads.set(last, entry)
-    }
-    heads.delete(pfn)
-    this.nrFree[order] = (this.nrFree[order] as number) - 1
+  private unlink(pfn: number, order: number): void {
+    this.blocks.remove(pfn, order)
     this.freePages -= 1 << order
   }
 
   /** Joins listed blocks of the largest order right below the never split range to it. */
   private absorb(): void {
-    const heads = this.heads as Map<number, number>
-    for (;;) {
-      const below = heads.get(this.tailStart - maxBlockPages)
-      if (below === undefined || (below & 15) !== orderMax) return
+    while (this.blocks.orderAt(this.tailStart - maxBlockPages) === orderMax) {
       this.tailStart -= maxBlockPages
-      this.unlink(this.tailStart, below)
+      this.unlink(this.tailStart, orderMax)
       this.nrFree[orderMax] = (this.nrFree[orderMax] as number) + 1
       this.freePages += maxBlockPages
     }
@@ -219,12 +178,9 @@ export class Zone {
       throw new Error(`page ${pfn} of order ${order} is no block of this zone`)
     }
     if (pfn >= this.tailStart && pfn < this.tailEnd) throw new Error(`page ${pfn} was freed twice`)
-    const heads = this.heads
-    if (heads === undefined) return
     for (let above = 0; above < orders; above++) {
       const head = pfn & ~((1 << above) - 1)
-      const entry = heads.get(head)
-      if (entry !== undefined && (entry & 15) >= above) throw new Error(`page ${pfn} was freed twice`)
+      if (this.blocks.orderAt(head) >= above) throw new Error(`page ${pfn} was freed twice`)
     }
   }
 }
