@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { Fdb } from "@darkfiber/kernel-net/bridge/Fdb"
 import * as PcapngReader from "@darkfiber/wire/PcapngReader"
 import { Effect, Exit, Result } from "effect"
 import { afterAll, assert, beforeAll, describe, it, vi } from "vitest"
@@ -163,6 +164,16 @@ describe("up", () => {
     assert.strictEqual(said.code, 0, said.stderr)
     assert.match(said.stdout, /a: main \(pid \d+\) defect at \d+ ns: mine broke/)
     assert.match(said.stdout, /http-client +\d+/)
+  })
+
+  it("a defect in a bridge's frame path is exit 3; the run ends and the report names actor, time and seed", async () => {
+    const spy = vi.spyOn(Fdb.prototype, "learn").mockImplementation(() => {
+      throw new Error("planted")
+    })
+    const said = await run("up", file("two.yaml", two), "--seed", "7").finally(() => spy.mockRestore())
+    assert.strictEqual(said.code, 3, said.stderr)
+    assert.match(said.stdout, /b\/br0 at \d+ ns: planted; replay with --seed 7/)
+    assert.match(said.stderr, /b\/br0 at \d+ ns: .*--seed 7/)
   })
 })
 

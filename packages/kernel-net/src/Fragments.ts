@@ -5,6 +5,7 @@
  * Linux: net/ipv4/ip_fragment.c, net/ipv4/inet_fragment.c.
  */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
+import type { Schedulable } from "@darkfiber/sim/Actor"
 import { finish32 } from "@darkfiber/sim/Random"
 import * as Ipv4 from "@darkfiber/wire/Ipv4"
 import * as Drops from "./Drops.ts"
@@ -62,13 +63,17 @@ class FragmentQueue implements TimerOwner {
     this.next = null
   }
 
+  lender(): Schedulable {
+    return this.table.net.actor
+  }
+
   expire(core: Core): void {
     this.table.timedOut(core, this)
   }
 }
 
 export class FragmentTable {
-  private readonly net: Netns
+  readonly net: Netns
   /** Queues by hash of their key; equal hashes chained. */
   private readonly queues: Map<number, FragmentQueue>
   /** Bytes of truesize in all queues. */

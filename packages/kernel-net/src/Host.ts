@@ -10,6 +10,9 @@ import { cachesFor } from "@darkfiber/memory/Caches"
 import { Memory, memoryDefaults } from "@darkfiber/memory/Memory"
 import type { SlabCache } from "@darkfiber/memory/SlabCache"
 import { Schedulable } from "@darkfiber/sim/Actor"
+import type { FiberGroup } from "@darkfiber/sim/FiberGroup"
+import * as ActorFiber from "@darkfiber/sim/ActorFiber"
+import { Lender } from "@darkfiber/sim/Lender"
 import * as DropReason from "@darkfiber/sim/DropReason"
 import type { Island } from "@darkfiber/sim/Island"
 import type { RandomStream } from "@darkfiber/sim/Random"
@@ -98,6 +101,7 @@ export class Host extends Schedulable {
   copiedBytes: number
   /** Why packets that are in the way of a closing device end. */
   downReason: number
+  private fibers: FiberGroup | null
   private readonly pool: Array<SkBuff>
   /** Every buffer ever made, live or pooled. */
   private readonly buffers: Array<SkBuff>
@@ -142,6 +146,7 @@ export class Host extends Schedulable {
     this.pernet = []
     this.holders = []
     this.deviceChain = new DeviceChain()
+    this.fibers = null
     this.pool = []
     this.buffers = []
     this.liveSkbs = 0
@@ -250,6 +255,20 @@ export class Host extends Schedulable {
     for (let skb = list.shift(); skb !== null; skb = list.shift()) this.dropSkb(core, skb, reason)
   }
 
+  // ---- actors ----
+
+  /** An actor of this host's kernel: a namespace, a bridge. It gets a fiber at once, or when the host lends. */
+  newLender(name: string): Lender {
+    return new Lender(this.island, `${this.name}/${name}`, this.fibers)
+  }
+
+  /** Every core, namespace and bridge gets its fiber; what is made later gets its own. */
+  lend(group: FiberGroup): void {
+    this.fibers = group
+    for (const core of this.cores) ActorFiber.lend(group, core, null)
+    for (const actor of this.island.actors) if (actor instanceof Lender) actor.lend(group)
+  }
+
   // ---- namespaces ----
 
   /** Makes a namespace, or gives the negative errno of the pernet init that failed. Linux: copy_net_ns, setup_net */
@@ -264,6 +283,7 @@ export class Host extends Schedulable {
       for (let undo = i - 1; undo >= 0; undo--) this.pernet[undo]!.exit(net)
       this.netns.splice(this.netns.indexOf(net), 1)
       net.alive = false
+      net.actor.retire()
       cache.free(0)
       return status
     }
@@ -276,6 +296,7 @@ export class Host extends Schedulable {
     Device.leaveNetns(core, net)
     for (let i = this.pernet.length - 1; i >= 0; i--) this.pernet[i]!.exit(net)
     net.alive = false
+    net.actor.retire()
     this.netns.splice(this.netns.indexOf(net), 1)
     this.memory.cache("net_namespace").free(0)
   }
@@ -309,6 +330,8 @@ export class Host extends Schedulable {
       actor.abandon(DropReason.HOST_DOWN)
       actor.alive = false
     }
+    // After a panic: what the function that threw had in its hands is in no queue.
+    for (const skb of this.buffers) if (skb.live && skb.counted) this.dropSkb(null, skb, DropReason.HOST_DOWN)
   }
 
   override deliver(): void {

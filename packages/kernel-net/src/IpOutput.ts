@@ -129,6 +129,15 @@ export const wantsDf = (net: Netns, pmtuDiscover: number): boolean =>
 
 /** The header is written but for length and checksum. @returns 0 or a negative errno. Linux: ip_local_out */
 export const ipLocalOut = (core: Core, net: Netns, skb: SkBuff): number => {
+  const { island } = core
+  const before = island.inside
+  island.inside = net.actor
+  const status = localOut(core, net, skb)
+  island.inside = before
+  return status
+}
+
+const localOut = (core: Core, net: Netns, skb: SkBuff): number => {
   core.visit(IP_LOCAL_OUT, net.id, -1, skb.traceId, skb.length)
   const bytes = skb.host.world.slab.bytes
   net.count(Snmp.IP_OUT_REQUESTS)

@@ -5,6 +5,7 @@
  * Linux: arp_tbl, neigh_resolve_output, neigh_hh_output, neigh_forced_gc, neigh_periodic_work (net/core/neighbour.c).
  */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
+import type { Schedulable } from "@darkfiber/sim/Actor"
 import * as MacAddress from "@darkfiber/wire/MacAddress"
 import { headerBytes, setEtherType } from "@darkfiber/wire/Ethernet"
 import { arpSolicit } from "./Arp.ts"
@@ -55,7 +56,10 @@ export class NeighbourTable implements TimerOwner {
   }
 
   timersOf(neighbour: Neighbour): TimerOwner {
-    return { expire: (core) => this.handle(core, neighbour, timerEvent) }
+    return {
+      lender: () => neighbour.dev.net.actor,
+      expire: (core) => this.handle(core, neighbour, timerEvent)
+    }
   }
 
   /** The entry for an address, made if need be; null when the table is full. Linux: __neigh_create */
@@ -266,6 +270,10 @@ export class NeighbourTable implements TimerOwner {
   }
 
   /** Periodic collection: failed entries, and those unused for gc_stale_time. Linux: neigh_periodic_work */
+  lender(): Schedulable {
+    return this.host.init.actor
+  }
+
   expire(core: Core): void {
     const now = core.time
     const numbers = this.host.sysctl.numbers

@@ -4,6 +4,7 @@
  * Linux: include/net/net_namespace.h, net/core/net_namespace.c. What is global there (neighbour entry limits, and the
  * sysctls of scope `global` in the profile) is global here.
  */
+import type { Lender } from "@darkfiber/sim/Lender"
 import type { Dst } from "./Dst.ts"
 import { EINVAL, ENOENT } from "./Errno.ts"
 import { Fib } from "./Fib.ts"
@@ -27,6 +28,8 @@ const RESERVED = "net.ipv4.ip_local_reserved_ports"
 
 export class Netns {
   readonly host: Host
+  /** Its fiber: configuration, life cycle; its receive, send and timer functions are lent to the cores. */
+  readonly actor: Lender
   /** 0 for the initial namespace; numbers are never used again on a host. */
   readonly id: number
   name: string
@@ -65,6 +68,7 @@ export class Netns {
 
   constructor(host: Host, id: number, name: string) {
     this.host = host
+    this.actor = host.newLender(id === 0 ? `netns/${name}` : `netns/${name}#${id}`)
     this.id = id
     this.name = name
     this.alive = true

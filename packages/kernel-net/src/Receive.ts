@@ -64,7 +64,11 @@ export const netifReceiveCore = (core: Core, skb: SkBuff): void => {
   if (handler !== null && handler.receive(core, skb, dev)) return
   const type = host.packetTypes.get(skb.protocol)
   if (type !== undefined) {
+    const { island } = core
+    const before = island.inside
+    island.inside = net.actor
     type.receive(core, skb, dev)
+    island.inside = before
     return
   }
   dev.stats.rxDropped++

@@ -7,6 +7,7 @@
  */
 import type { Core, InterruptHandler } from "@darkfiber/hardware/cpu/Core"
 import { type SoftirqHandler, TIMER } from "@darkfiber/hardware/cpu/Softirq"
+import type { Schedulable } from "@darkfiber/sim/Actor"
 import type { Island } from "@darkfiber/sim/Island"
 import * as Wheel from "@darkfiber/sim/TimerWheel"
 import { LOCAL_TIMER_INTERRUPT, RUN_TIMER_SOFTIRQ } from "./Points.ts"
@@ -14,6 +15,8 @@ import { LOCAL_TIMER_INTERRUPT, RUN_TIMER_SOFTIRQ } from "./Points.ts"
 /** What a timer calls. */
 export interface TimerOwner {
   expire(core: Core, timer: KernelTimer): void
+  /** Whose function this is: a throw in it is the defect of that actor. Null: of the core that runs it. */
+  lender(timer: KernelTimer): Schedulable | null
 }
 
 /** A timer that calls its owner (Linux: struct timer_list). */
@@ -26,7 +29,11 @@ export class KernelTimer extends Wheel.KernelTimer<Core> {
   }
 
   override fire(core: Core): void {
+    const { island } = core
+    const before = island.inside
+    island.inside = this.owner.lender(this)
     this.owner.expire(core, this)
+    island.inside = before
   }
 }
 

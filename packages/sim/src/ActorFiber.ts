@@ -33,6 +33,7 @@ export class ActorFiber implements Resumable {
   private listed: boolean
   private thrown: { readonly error: unknown } | null
   private doom: { readonly error: unknown } | null
+  private retiring: boolean
 
   /** Use `lend`. */
   constructor(group: FiberGroup, actor: Schedulable, control: Effect.Effect<void> | null) {
@@ -47,6 +48,7 @@ export class ActorFiber implements Resumable {
     this.listed = false
     this.thrown = null
     this.doom = null
+    this.retiring = false
   }
 
   get name(): string {
@@ -85,6 +87,12 @@ export class ActorFiber implements Resumable {
     this.list()
   }
 
+  /** The actor is deleted: its fiber ends with success in the process phase, after what it has been told to run. */
+  retire(): void {
+    this.retiring = true
+    this.list()
+  }
+
   /** For `fiber` dispatch: runs the actor's poll in its fiber. A throw comes out here, as it does in `poll` dispatch. */
   wake(): void {
     const waiter = this.waiter
@@ -119,7 +127,13 @@ export class ActorFiber implements Resumable {
     for (;;) {
       const waiter = this.waiter
       const command = waiter === null ? undefined : this.commands?.shift()
-      if (waiter === null || command === undefined) return
+      if (waiter === null) return
+      if (command === undefined) {
+        if (!this.retiring) return
+        this.waiter = null
+        waiter(Effect.void as Effect.Effect<never>)
+        return
+      }
       this.waiter = null
       waiter(this.run(command))
     }
@@ -128,7 +142,7 @@ export class ActorFiber implements Resumable {
   /** The effect has been suspended by `Runtime.park`. */
   parked(waiter: (effect: Effect.Effect<never>) => void): void {
     this.waiter = waiter
-    if (this.commands !== null && this.commands.length > 0) this.list()
+    if (this.retiring || (this.commands !== null && this.commands.length > 0)) this.list()
   }
 
   /** How the fiber ended: of a defect of its poll, even when it had to be interrupted for it. */

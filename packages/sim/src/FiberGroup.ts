@@ -22,7 +22,8 @@ export class FiberGroup {
   dead: boolean
   /** Fibers alive, in the order of their birth. */
   readonly fibers: Set<SimFiber>
-  readonly actors: Array<ActorFiber>
+  /** Actor fibers alive. */
+  readonly actors: Set<ActorFiber>
   private born: number
   private readonly queue: SleepQueue
 
@@ -35,7 +36,7 @@ export class FiberGroup {
     this.scope = Scope.makeUnsafe("sequential")
     this.dead = false
     this.fibers = new Set()
-    this.actors = []
+    this.actors = new Set()
     this.born = 0
     this.queue = queue
   }

@@ -41,6 +41,8 @@ export class Island {
   /** The time the world's heap knows. */
   heapTime: number
   readonly actors: Array<Schedulable>
+  /** Whose lent function runs on the stack of a core (Lender); null while none does. */
+  inside: Schedulable | null
   /** True in the process phase of an instant. */
   resuming: boolean
   private readonly turns: Array<Turn>
@@ -66,6 +68,7 @@ export class Island {
     this.heapIndex = -1
     this.heapTime = Infinity
     this.actors = []
+    this.inside = null
     this.resuming = false
     this.turns = []
     this.dueTurns = 0
@@ -193,6 +196,7 @@ export class Island {
   }
 
   private instant(): void {
+    this.inside = null
     this.deliverDue(this.now)
     let polls = 0
     for (;;) {

@@ -208,7 +208,7 @@ export class Runtime implements FiberNames {
     const actor = lent.actor
     if (this.lent.has(actor)) throw new Error(`${actor.name} has a fiber already`)
     this.lent.set(actor, lent)
-    lent.group.actors.push(lent)
+    lent.group.actors.add(lent)
     const before = this.world.resuming
     this.world.resuming = true
     const fiber = Effect.runForkWith(this.base)(this.parkFor(lent))
@@ -217,6 +217,7 @@ export class Runtime implements FiberNames {
     fiber.addObserver((exit) => {
       this.supervisor.append(actor.name, actor.island.name, lent.exitOf(exit), actor.island.now)
       this.lent.delete(actor)
+      lent.group.actors.delete(lent)
     })
   }
 
@@ -276,7 +277,7 @@ export class Runtime implements FiberNames {
 
   private endGroup(group: FiberGroup): void {
     group.dead = true
-    const actors = group.actors.filter((lent) => lent.fiber?.pollUnsafe() === undefined)
+    const actors = [...group.actors].filter((lent) => lent.fiber?.pollUnsafe() === undefined)
     actors.sort((left, right) => left.actor.slot - right.actor.slot)
     for (const lent of actors) {
       lent.fiber?.interruptUnsafe()

@@ -129,7 +129,7 @@ export class World {
       if (this.fiberDispatch && actor.wake !== null) actor.wake()
       else actor.dispatch(now)
     } catch (error) {
-      this.defect(actor, actor.island, error, now)
+      this.caught(actor, actor.island, error, now)
     }
   }
 
@@ -139,9 +139,20 @@ export class World {
       resumable.resume(now)
       if (this.afterResume !== null) this.afterResume()
     } catch (error) {
-      this.defect(null, island, error, now)
+      this.caught(null, island, error, now)
     }
     this.resuming = false
+  }
+
+  /**
+   * A throw came out of `carrier`, or of code that no actor runs. It is the defect of the lender whose function ran, if one
+   * did; the carrier, whose work was cut short, is out of service as well.
+   */
+  caught(carrier: Schedulable | null, island: Island, error: unknown, time: number): void {
+    const { inside } = island
+    island.inside = null
+    if (inside !== null && carrier !== null) carrier.alive = false
+    this.defect(inside ?? carrier, island, error, time)
   }
 
   defect(actor: Schedulable | null, island: Island, error: unknown, time: number): void {

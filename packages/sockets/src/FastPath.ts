@@ -3,6 +3,7 @@
  * phase and virtual time moves on under the running user code. The order of everything that can be seen is the same as
  * without it; `Scheduler.fastPath` turns it off.
  */
+import type { Core } from "@darkfiber/hardware/cpu/Core"
 import { CALL_BLOCK, CALL_DONE } from "./SystemCall.ts"
 import type { Scheduler } from "./Scheduler.ts"
 import type { Task } from "./Task.ts"
@@ -26,11 +27,22 @@ export const runAtOnce = (scheduler: Scheduler, task: Task): boolean => {
     return false
   core.beginTask()
   for (;;) {
-    const verdict = task.step(core)
+    const verdict = stepOf(task, core)
     if (verdict === CALL_BLOCK) return false
     if (verdict === CALL_DONE) task.finish(core)
     if (!island.advance(core.time) || !core.isUndisturbed()) return false
     if (task.killed || task.moveTo !== null || (queue.count > 0 && queue.mustYield(core))) return false
     if (verdict === CALL_DONE) return true
+  }
+}
+
+/** A step of the call. What the kernel throws is the kernel's defect, not that of the program which called it. */
+const stepOf = (task: Task, core: Core): number => {
+  try {
+    return task.step(core)
+  } catch (error) {
+    const { island } = core
+    island.world.caught(core, island, error, island.now)
+    return CALL_BLOCK
   }
 }

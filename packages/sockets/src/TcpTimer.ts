@@ -29,6 +29,11 @@ export class GlueTimer implements TcpTimer, KernelTimerOwner {
     this.glue.host.timers.cancel(this.timer)
   }
 
+  /** TCP's own code is nobody's but the core's. */
+  lender(): null {
+    return null
+  }
+
   expire(core: Core): void {
     this.glue.timerExpired(core, this)
   }

@@ -62,14 +62,17 @@ export const execute = (place: Place, line: string, options: Partial<ShellOption
   return next.value
 }
 
-/** Runs a line inside a process: what takes virtual time is waited for. */
+/**
+ * Runs a line inside a process: what takes virtual time is waited for; what configures is run by the namespace's fiber.
+ */
 export const program = (place: Place, line: string, options: Partial<ShellOptions> = {}): Effect.Effect<Outcome> =>
   Effect.suspend(() => {
     const steps = run(place, line, { ...defaults, ...options })
-    const go = (answer: Outcome | undefined): Effect.Effect<Outcome> => {
-      const next = answer === undefined ? steps.next() : steps.next(answer)
-      return next.done === true ? Effect.succeed(next.value) : Effect.flatMap(next.value.effect, go)
-    }
+    const go = (answer: Outcome | undefined): Effect.Effect<Outcome> =>
+      Effect.flatMap(
+        place.net.actor.configure(() => (answer === undefined ? steps.next() : steps.next(answer))),
+        (next) => (next.done === true ? Effect.succeed(next.value) : Effect.flatMap(next.value.effect, go))
+      )
     return go(undefined)
   })
 

@@ -135,9 +135,10 @@ export class SimHost {
     })
   }
 
-  /** Every NIC and core gets its fiber. */
+  /** Every NIC, core, namespace and bridge gets its fiber. */
   lend(): void {
-    for (const actor of [...this.nics, ...this.kernel.cores]) ActorFiber.lend(this.group, actor, null)
+    for (const nic of this.nics) ActorFiber.lend(this.group, nic, null)
+    this.kernel.lend(this.group)
   }
 
   netns(name: string): Netns | null {

@@ -112,7 +112,8 @@ export class Machine {
   }
 
   lend(): void {
-    for (const actor of [...this.nics, ...this.host.cores]) ActorFiber.lend(this.group, actor, null)
+    for (const nic of this.nics) ActorFiber.lend(this.group, nic, null)
+    this.host.lend(this.group)
   }
 }
 

@@ -8,6 +8,8 @@
  * Not modelled: VLAN filtering, multicast snooping (groups are flooded), BPDUs (see BridgePort), ebtables.
  */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
+import type { Schedulable } from "@darkfiber/sim/Actor"
+import type { Lender } from "@darkfiber/sim/Lender"
 import * as Device from "../Device.ts"
 import { EBUSY, EINVAL, ELOOP } from "../Errno.ts"
 import type { Host } from "../Host.ts"
@@ -25,6 +27,8 @@ const ETHERNET_HEADER = 14
 export class Bridge implements TimerOwner {
   readonly dev: NetDevice
   readonly host: Host
+  /** Its fiber: configuration, life cycle; its frame path and timers are lent to the cores. */
+  readonly actor: Lender
   readonly ports: Array<BridgePort>
   readonly fdb: Fdb
   /** ns. */
@@ -50,6 +54,7 @@ export class Bridge implements TimerOwner {
     this.ownEntry = ownEntry
     this.dev = dev
     this.host = dev.net.host
+    this.actor = this.host.newLender(dev.net.id === 0 ? dev.name : `netns${dev.net.id}/${dev.name}`)
     this.ports = []
     this.fdb = new Fdb()
     this.ageingTime = 300e9
@@ -197,6 +202,10 @@ export class Bridge implements TimerOwner {
     if (this.fdb.learn(high, low, port, now) && !this.collecting) this.arm(now + this.holdTime)
   }
 
+  lender(): Schedulable {
+    return this.actor
+  }
+
   expire(core: Core): void {
     this.collecting = false
     const next = this.fdb.collect(this.holdTime, core.time)
@@ -207,6 +216,7 @@ export class Bridge implements TimerOwner {
   close(): void {
     for (const port of this.ports.slice()) this.removePort(port.dev)
     this.host.timers.cancel(this.timer)
+    this.actor.retire()
   }
 
   /** The collector runs at whole seconds, as round_jiffies_up has it. */

@@ -44,7 +44,11 @@ const ops: DeviceOps = {
   open: (dev: NetDevice): void => (dev.priv as Bridge).allPortsChanged(),
   stop: (dev: NetDevice): void => (dev.priv as Bridge).allPortsChanged(),
   transmit: (core: Core, skb: SkBuff, dev: NetDevice): number => {
+    const { island } = core
+    const before = island.inside
+    island.inside = (dev.priv as Bridge).actor
     xmit(core, skb, dev)
+    island.inside = before
     return NETDEV_TX_OK
   }
 }
@@ -93,7 +97,10 @@ export const create = (net: Netns, name: string, mac = 0): NetDevice | number =>
   const bridge = new Bridge(dev, ownEntries[net.host.profile.name])
   dev.priv = bridge
   const status = Device.register(dev)
-  if (status !== 0) return status
+  if (status !== 0) {
+    bridge.actor.retire()
+    return status
+  }
   if (mac !== 0) bridge.setAddress(mac)
   else bridge.changeAddress(randomMac(net, name))
   return dev

@@ -8,6 +8,7 @@
  * BPDUs are sent, and received ones go to the host.
  */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
+import type { Schedulable } from "@darkfiber/sim/Actor"
 import type { NetDevice, RxHandler } from "../NetDevice.ts"
 import type { SkBuff } from "../SkBuff.ts"
 import { KernelTimer, type TimerOwner } from "../Timers.ts"
@@ -46,7 +47,12 @@ export class BridgePort implements RxHandler, TimerOwner {
   }
 
   receive(core: Core, skb: SkBuff): boolean {
-    return handleFrame(core, skb, this)
+    const { island } = core
+    const before = island.inside
+    island.inside = this.bridge.actor
+    const taken = handleFrame(core, skb, this)
+    island.inside = before
+    return taken
   }
 
   /** The port and its bridge are up (Linux: br_stp_enable_port, br_make_forwarding). */
@@ -84,6 +90,10 @@ export class BridgePort implements RxHandler, TimerOwner {
     this.bridge.host.timers.cancel(this.timer)
     this.state = state
     this.bridge.updateCarrier()
+  }
+
+  lender(): Schedulable {
+    return this.bridge.actor
   }
 
   /** The forward delay is over (Linux: br_forward_delay_timer_expired). */

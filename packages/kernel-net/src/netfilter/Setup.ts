@@ -9,6 +9,7 @@
  * Linux: register_pernet_subsys of ip_tables, iptable_*, nf_conntrack_ipv4; nf_defrag_ipv4.
  */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
+import type { Schedulable } from "@darkfiber/sim/Actor"
 import * as Notify from "../DeviceNotifier.ts"
 import type { Host } from "../Host.ts"
 import * as Hooks from "../Hooks.ts"
@@ -60,6 +61,10 @@ export class HostNetfilter implements TimerOwner, Collector {
 
   arm(time: number): void {
     this.host.timers.arm(this.timer, time, 0)
+  }
+
+  lender(): Schedulable {
+    return this.host.init.actor
   }
 
   expire(core: Core): void {
