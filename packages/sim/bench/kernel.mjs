@@ -11,6 +11,7 @@ if (process.argv.includes("--no-async-context")) process.getBuiltinModule = unde
 
 const { Actor, KIND_FRAME } = await import("../dist/Actor.js")
 const { lend } = await import("../dist/ActorFiber.js")
+const { Doubles } = await import("../dist/hot/Doubles.js")
 const { EventQueue, SEQUENCE_SPAN } = await import("../dist/hot/EventQueue.js")
 const { Mailbox } = await import("../dist/hot/Mailbox.js")
 const { hashFrame } = await import("../dist/Fingerprint.js")
@@ -40,7 +41,7 @@ const measure = (name, count, run) => {
 }
 
 for (const pending of [10, 1000, 100_000]) {
-  const queue = new EventQueue()
+  const queue = new EventQueue(new Doubles())
   let seed = 1
   const gap = () => (seed = (Math.imul(seed, 1664525) + 1013904223) | 0) & 0xffff
   for (let i = 0; i < pending; i++) queue.push(gap(), i, 0, 0, i, 0)

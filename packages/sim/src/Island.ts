@@ -24,6 +24,11 @@ export interface Resumable {
 /** More polls than this in one instant is a defect that names the cycle. */
 export const POLLS_PER_INSTANT = 1_000_000
 
+/** Places of an island's numbers in its row. */
+const NOW = 0
+const HORIZON = 1
+const NUMBERS = 2
+
 export class Island {
   readonly world: World
   readonly name: string
@@ -32,14 +37,6 @@ export class Island {
   readonly trace: Trace
   readonly ledger: Ledger
   readonly fingerprint: Fingerprint
-  /** Time of the instant in progress, or of the last one. */
-  now: number
-  /** Nothing can arrive from outside before this time while the island runs. */
-  horizon: number
-  /** Position in the world's heap of islands. */
-  heapIndex: number
-  /** The time the world's heap knows. */
-  heapTime: number
   readonly actors: Array<Schedulable>
   /** Whose lent function runs on the stack of a core (Lender); null while none does. */
   inside: Schedulable | null
@@ -52,6 +49,8 @@ export class Island {
   private resumables: Array<Resumable>
   private nextResumables: Array<Resumable>
   private resumeIndex: number
+  private readonly f: Float64Array
+  private readonly at: number
   private sources: number
   private inputs: number
 
@@ -59,14 +58,13 @@ export class Island {
     this.world = world
     this.name = name
     this.index = index
-    this.queue = new EventQueue()
+    const { f, at } = world.doubles.take(NUMBERS)
+    this.f = f
+    this.at = at
+    this.queue = new EventQueue(world.doubles)
     this.trace = new Trace(index)
     this.ledger = new Ledger()
     this.fingerprint = new Fingerprint(seed)
-    this.now = 0
-    this.horizon = 0
-    this.heapIndex = -1
-    this.heapTime = Infinity
     this.actors = []
     this.inside = null
     this.resuming = false
@@ -79,6 +77,24 @@ export class Island {
     this.resumeIndex = 0
     this.sources = 1 // source 0 is the world's input: before all others of its time
     this.inputs = 0
+  }
+
+  /** Time of the instant in progress, or of the last one. */
+  get now(): number {
+    return this.f[this.at + NOW]!
+  }
+
+  set now(time: number) {
+    this.f[this.at + NOW] = time
+  }
+
+  /** Nothing can arrive from outside before this time while the island runs; 0 while it does not. */
+  get horizon(): number {
+    return this.f[this.at + HORIZON]!
+  }
+
+  set horizon(time: number) {
+    this.f[this.at + HORIZON] = time
   }
 
   /** Gives an actor its slot. */
@@ -104,8 +120,10 @@ export class Island {
   /** Adds an event, at the island's time or later. `key` comes from its source. */
   push(time: number, key: number, slot: number, kind: number, a: number, b: number): void {
     if (!(time >= this.now)) throw new Error(`an event for ${time} ns on ${this.name}, where it is ${this.now} ns`)
-    this.queue.push(time, key, slot, kind, a, b)
-    if (time < this.heapTime) this.world.earlier(this, time)
+    const queue = this.queue
+    const first = queue.nextTime
+    queue.push(time, key, slot, kind, a, b)
+    if (time < first) this.world.earlier(this, time)
   }
 
   /** An event from outside the simulation: before all other events of its time. */

@@ -9,6 +9,7 @@ import type { Schedulable } from "./Actor.ts"
 import { DataPages } from "./DataPages.ts"
 import { Fingerprint } from "./Fingerprint.ts"
 import { FrameSlab } from "./FrameSlab.ts"
+import { Doubles } from "./hot/Doubles.ts"
 import { Island, type Resumable } from "./Island.ts"
 import { hashText, RandomStream } from "./Random.ts"
 
@@ -37,9 +38,12 @@ export class World {
   /** What the host's policy does about a defect; the default only records it. */
   onDefect: ((actor: Schedulable | null, island: Island, error: unknown, time: number) => void) | null
 
-  /** A 4-ary heap of islands by the time of their earliest event; the times stand beside it, close together. */
-  private readonly heap: Array<Island>
+  /** Times and counters that every frame meets, of all actors, close together. */
+  readonly doubles: Doubles
+  /** A 4-ary heap of island indices by the time of their earliest event, and where in it each island stands. */
+  private heap: Int32Array
   private times: Float64Array
+  private places: Int32Array
   private running: Island | null
 
   constructor(seed: number) {
@@ -53,8 +57,10 @@ export class World {
     this.resuming = false
     this.afterResume = null
     this.onDefect = null
-    this.heap = []
+    this.doubles = new Doubles()
+    this.heap = new Int32Array(64)
     this.times = new Float64Array(64)
+    this.places = new Int32Array(64)
     this.running = null
   }
 
@@ -62,14 +68,10 @@ export class World {
     const index = this.islands.length
     const island = new Island(this, name, index, hashText(name, this.seed | 0))
     this.islands.push(island)
-    island.heapIndex = this.heap.length
-    this.heap.push(island)
-    if (this.heap.length > this.times.length) {
-      const times = new Float64Array(this.times.length * 2)
-      times.set(this.times)
-      this.times = times
-    }
-    this.times[island.heapIndex] = island.heapTime
+    if (index === this.heap.length) this.grow()
+    this.heap[index] = index
+    this.places[index] = index
+    this.times[index] = Infinity
     return island
   }
 
@@ -86,21 +88,18 @@ export class World {
 
   /** Time of the earliest event of the run. */
   nextTime(): number {
-    return this.heap.length === 0 ? Infinity : this.times[0]!
+    return this.islands.length === 0 ? Infinity : this.times[0]!
   }
 
   /** Runs every event up to and including `until`, then stops there. */
   run(until: number): void {
-    const heap = this.heap
-    for (;;) {
-      if (heap.length === 0 || this.times[0]! > until) break
-      const island = heap[0]!
+    while (this.nextTime() <= until) {
+      const island = this.islands[this.heap[0]!]!
       this.running = island
       const others = this.secondTime() + this.lookahead
       island.runWindow(others < until + 1 ? others : until + 1)
       this.running = null
-      island.heapTime = island.queue.nextTime
-      this.down(0)
+      this.down(0, this.heap[0]!, island.queue.nextTime)
     }
     for (const island of this.islands) if (island.now < until) island.now = until
   }
@@ -116,8 +115,7 @@ export class World {
   earlier(island: Island, time: number): void {
     const running = this.running
     if (island === running) return
-    island.heapTime = time
-    this.up(island.heapIndex)
+    this.up(island.index, time)
     if (running !== null) {
       const reply = time + this.lookahead
       if (reply < running.horizon) running.horizon = reply
@@ -169,7 +167,7 @@ export class World {
 
   private secondTime(): number {
     const times = this.times
-    const length = this.heap.length
+    const length = this.islands.length
     let second = Infinity
     const end = length < 5 ? length : 5
     for (let i = 1; i < end; i++) {
@@ -179,11 +177,24 @@ export class World {
     return second
   }
 
-  private up(at: number): void {
-    const { heap, times } = this
-    const island = heap[at]!
-    const time = island.heapTime
-    let hole = at
+  private grow(): void {
+    const size = this.heap.length * 2
+    const wider = (old: Int32Array): Int32Array => {
+      const array = new Int32Array(size)
+      array.set(old)
+      return array
+    }
+    this.heap = wider(this.heap)
+    this.places = wider(this.places)
+    const times = new Float64Array(size)
+    times.set(this.times)
+    this.times = times
+  }
+
+  /** An island's earliest event is now at `time`, earlier than before. */
+  private up(index: number, time: number): void {
+    const { heap, places, times } = this
+    let hole = places[index]!
     while (hole > 0) {
       const parent = (hole - 1) >> 2
       const parentTime = times[parent]!
@@ -191,19 +202,18 @@ export class World {
       const other = heap[parent]!
       heap[hole] = other
       times[hole] = parentTime
-      other.heapIndex = hole
+      places[other] = hole
       hole = parent
     }
-    heap[hole] = island
+    heap[hole] = index
     times[hole] = time
-    island.heapIndex = hole
+    places[index] = hole
   }
 
-  private down(at: number): void {
-    const { heap, times } = this
-    const island = heap[at]!
-    const time = island.heapTime
-    const length = heap.length
+  /** The island that stands at `at` has its earliest event at `time`, later than before. */
+  private down(at: number, index: number, time: number): void {
+    const { heap, places, times } = this
+    const length = this.islands.length
     let hole = at
     for (;;) {
       const first = hole * 4 + 1
@@ -222,11 +232,11 @@ export class World {
       const other = heap[best]!
       heap[hole] = other
       times[hole] = bestTime
-      other.heapIndex = hole
+      places[other] = hole
       hole = best
     }
-    heap[hole] = island
+    heap[hole] = index
     times[hole] = time
-    island.heapIndex = hole
+    places[index] = hole
   }
 }

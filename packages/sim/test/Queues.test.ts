@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest"
 import { cases } from "@darkfiber/tooling/Cases"
 import { DataPages, PAGE_SIZE } from "../src/DataPages.ts"
 import { FrameSlab, HEADROOM, SLOT_FRAME, STRIDE } from "../src/FrameSlab.ts"
+import { Doubles } from "../src/hot/Doubles.ts"
 import { EventQueue, SEQUENCE_SPAN } from "../src/hot/EventQueue.ts"
 import { Mailbox } from "../src/hot/Mailbox.ts"
 import { build } from "./Toy.ts"
@@ -27,7 +28,7 @@ describe("EventQueue", () => {
   it("pops what a sorted list pops, whatever is pushed in between", () =>
     fc.assert(
       fc.property(fc.array(event, { maxLength: 400 }), (script) => {
-        const queue = new EventQueue()
+        const queue = new EventQueue(new Doubles())
         const oracle: Array<Event> = []
         const check = (): void => {
           expect(queue.size).toBe(oracle.length)
@@ -56,7 +57,7 @@ describe("EventQueue", () => {
           { minLength: 60 }
         ),
         (order) => {
-          const queue = new EventQueue()
+          const queue = new EventQueue(new Doubles())
           for (const i of order) queue.push(i % 4, (i % 7) * SEQUENCE_SPAN + i, 0, 0, i, 0)
           const popped = Array.from(order, () => take(queue)[1])
           const sorted = order.toSorted((l, r) => (l % 4) - (r % 4) || (l % 7) - (r % 7) || l - r)

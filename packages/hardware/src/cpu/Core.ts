@@ -270,10 +270,6 @@ export class Core extends Turn {
   override turn(now: number): void {
     if (this.context === CONTEXT_NONE && this.time < now) this.idleUntil(now)
     if (this.linesPending !== 0) this.takeInterrupt(now)
-    if (this.time > now) {
-      this.arm(this.time)
-      return
-    }
     this.running = true
     try {
       this.run()
