@@ -60,8 +60,8 @@ export class RunQueue implements TaskSource {
     this.switches = 0
     this.sliceEnd = 0
     this.idleSystem = 0
-    this.userMark = core.usage[USER]!
-    this.systemMark = core.usage[SYSTEM]!
+    this.userMark = core.spent(USER)
+    this.systemMark = core.spent(SYSTEM)
     this.ksoftirqd = new Task(scheduler.newTid(), `ksoftirqd/${core.index}`, null, null, ksoftirqdThread, this)
     this.ksoftirqd.state = INTERRUPTIBLE
     core.tasks = this
@@ -122,9 +122,8 @@ export class RunQueue implements TaskSource {
 
   /** Books what the core has spent since the last call to `task`, or to the idle task. */
   account(task: Task | null): void {
-    const usage = this.core.usage
-    const user = usage[USER]!
-    const system = usage[SYSTEM]!
+    const user = this.core.spent(USER)
+    const system = this.core.spent(SYSTEM)
     if (task === null) this.idleSystem += system - this.systemMark + (user - this.userMark)
     else {
       task.userTime += user - this.userMark

@@ -61,21 +61,28 @@ export const HARDIRQ = 2
 export const SOFTIRQ = 3
 export const IDLE = 4
 
+const KINDS = 5
+
+/** Places in a core's row of numbers. What each turn reads and writes comes first. */
+const TIME = 0
+const USAGE = 1
+const HARD_UNTIL = 6
+const ARMED_AT = 7
+const KICKED_AT = 8
+const SOFTIRQ_END = 9
+const TASK_LEFT = 10
+const SOFTIRQS = 11
+const NUMBERS = SOFTIRQS + VECTORS
+
 export class Core extends Turn {
   /** Index in the host, as /proc prints it. */
   readonly index: number
-  /** The core's clock: the end of the last step. */
-  time: number
   /** CONTEXT_* of the running code. */
   context: number
-  /** Nanoseconds by USER, SYSTEM, HARDIRQ, SOFTIRQ, IDLE. */
-  readonly usage: Float64Array
   /** Cost in ns by trace point id. */
   costs: Int32Array
   /** 1 normally; a slow core has more: every charge is multiplied. */
   slowness: number
-  /** Soft IRQs started, by vector: /proc/softirqs. */
-  readonly softirqCounts: Float64Array
   /** Hard IRQs taken, by line. */
   readonly irqCounts: Array<number>
   /** Raised soft IRQ vectors, a bit each. */
@@ -83,23 +90,20 @@ export class Core extends Turn {
   /** Set by the scheduler: soft IRQs end early in favour of a task (need_resched). */
   needResched: boolean
   tasks: TaskSource | null
-  /** Rest of an interrupted task step, in ns: runs when the soft IRQs are done. */
-  taskLeft: number
 
+  /** The row of the core's numbers, and where it begins. */
+  private readonly f: Float64Array
+  private readonly at: number
   private readonly handlers: Array<InterruptHandler>
   private readonly vectors: Array<SoftirqHandler | null>
   private readonly raisedAt: Array<number>
   private linesPending: number
   private bucket: number
-  private hardUntil: number
-  private armedAt: number
-  private kickedAt: number
   /** True while its own code runs: it will look at its lines by itself. */
   private running: boolean
   private active: number
   private inSoftirq: boolean
   private restarts: number
-  private softirqEnd: number
   private inKsoftirqd: boolean
   private held: boolean
   /** Raised inside the task step in progress: runs at its end, the outermost local_bh_enable. */
@@ -110,35 +114,66 @@ export class Core extends Turn {
   constructor(island: Island, name: string, index: number, costs: Int32Array) {
     super(island, name)
     this.index = index
-    this.time = island.now
+    const { f, at } = island.world.doubles.take(NUMBERS)
+    this.f = f
+    this.at = at
+    f[at + TIME] = island.now
+    f[at + USAGE + IDLE] = island.now
+    f[at + ARMED_AT] = Infinity
+    f[at + KICKED_AT] = -1
     this.context = CONTEXT_NONE
-    this.usage = new Float64Array(5)
-    this.usage[IDLE] = island.now
     this.costs = costs
     this.slowness = 1
-    this.softirqCounts = new Float64Array(VECTORS)
     this.irqCounts = []
     this.softirqPending = 0
     this.needResched = false
     this.tasks = null
-    this.taskLeft = 0
     this.handlers = []
     this.vectors = Array.from({ length: VECTORS }, () => null)
     this.raisedAt = []
     this.linesPending = 0
     this.bucket = IDLE
-    this.hardUntil = 0
-    this.armedAt = Infinity
-    this.kickedAt = -1
     this.running = false
     this.active = 0
     this.inSoftirq = false
     this.restarts = 0
-    this.softirqEnd = 0
     this.inKsoftirqd = false
     this.held = false
     this.raisedByTask = 0
     this.deferred = false
+  }
+
+  /** The core's clock: the end of the last step. */
+  get time(): number {
+    return this.f[this.at + TIME]!
+  }
+
+  set time(time: number) {
+    this.f[this.at + TIME] = time
+  }
+
+  /** Rest of an interrupted task step, in ns: runs when the soft IRQs are done. */
+  get taskLeft(): number {
+    return this.f[this.at + TASK_LEFT]!
+  }
+
+  set taskLeft(left: number) {
+    this.f[this.at + TASK_LEFT] = left
+  }
+
+  /** Nanoseconds spent as `kind`: USER, SYSTEM, HARDIRQ, SOFTIRQ or IDLE. */
+  spent(kind: number): number {
+    return this.f[this.at + USAGE + kind]!
+  }
+
+  /** Nanoseconds by USER, SYSTEM, HARDIRQ, SOFTIRQ, IDLE: a view for reports. */
+  get usage(): Float64Array {
+    return this.f.subarray(this.at + USAGE, this.at + USAGE + KINDS)
+  }
+
+  /** Soft IRQs started, by vector: /proc/softirqs. A view for reports. */
+  get softirqCounts(): Float64Array {
+    return this.f.subarray(this.at + SOFTIRQS, this.at + SOFTIRQS + VECTORS)
   }
 
   // ---- set-up ----
@@ -162,9 +197,7 @@ export class Core extends Turn {
 
   /** Spends `ns` nanoseconds in the current context. */
   charge(ns: number): void {
-    const cost = this.slowness === 1 ? ns : Math.round(ns * this.slowness)
-    this.time += cost
-    this.usage[this.bucket] = this.usage[this.bucket]! + cost
+    this.spend(this.slowness === 1 ? ns : Math.round(ns * this.slowness))
   }
 
   /** Enters the kernel function `point` without a packet: charges its cost and traces it. */
@@ -192,8 +225,14 @@ export class Core extends Turn {
     const spin = lock.freeAt - this.time
     lock.contended++
     lock.spun += spin
-    this.time += spin
-    this.usage[this.bucket] = this.usage[this.bucket]! + spin
+    this.spend(spin)
+  }
+
+  private spend(ns: number): void {
+    const { at, f } = this
+    f[at] = f[at]! + ns
+    const kind = at + USAGE + this.bucket
+    f[kind] = f[kind]! + ns
   }
 
   unlock(lock: LockClock): void {
@@ -224,8 +263,8 @@ export class Core extends Turn {
     const time = at > island.now ? at : island.now
     // Outside of a run (set-up, a pause) only an event brings the instant about.
     if (time === island.now && island.horizon > 0) island.turnDue(this)
-    else if (time !== this.kickedAt) {
-      this.kickedAt = time
+    else if (time !== this.f[this.at + KICKED_AT]) {
+      this.f[this.at + KICKED_AT] = time
       this.schedule(time, this.slot, KIND_TURN, KICK, 0)
     }
   }
@@ -261,8 +300,9 @@ export class Core extends Turn {
 
   override deliver(kind: number, a: number, _b: number, now: number): void {
     if (kind !== KIND_TURN) return
-    if (a === KICK && this.kickedAt === now) this.kickedAt = -1
-    if (this.armedAt === now) this.armedAt = Infinity
+    const { at, f } = this
+    if (a === KICK && f[at + KICKED_AT] === now) f[at + KICKED_AT] = -1
+    if (f[at + ARMED_AT] === now) f[at + ARMED_AT] = Infinity
     else if (a !== KICK) return // the step it stood for has been lengthened since
     this.island.turnDue(this)
   }
@@ -295,8 +335,9 @@ export class Core extends Turn {
   }
 
   private idleUntil(time: number): void {
-    this.usage[IDLE] = this.usage[IDLE]! + (time - this.time)
-    this.time = time
+    const { at, f } = this
+    f[at + USAGE + IDLE] = f[at + USAGE + IDLE]! + (time - f[at]!)
+    f[at] = time
   }
 
   /** Books idle time up to `time`, for a report. */
@@ -305,8 +346,8 @@ export class Core extends Turn {
   }
 
   private arm(time: number): void {
-    if (this.armedAt === time) return
-    this.armedAt = time
+    if (this.f[this.at + ARMED_AT] === time) return
+    this.f[this.at + ARMED_AT] = time
     this.schedule(time, this.slot, KIND_TURN, STEP, 0)
   }
 
@@ -364,8 +405,8 @@ export class Core extends Turn {
   private takeInterrupt(now: number): boolean {
     const line = this.lineUp(now)
     if (line < 0) return false
-    if (now < this.hardUntil) {
-      this.kick(this.hardUntil) // interrupts are off until the handler before has ended
+    if (now < this.f[this.at + HARD_UNTIL]!) {
+      this.kick(this.f[this.at + HARD_UNTIL]!) // interrupts are off until the handler before has ended
       return false
     }
     const context = this.context
@@ -378,7 +419,7 @@ export class Core extends Turn {
     this.linesPending &= ~(1 << line)
     this.irqCounts[line] = this.irqCounts[line]! + 1
     this.handlers[line]!.interrupt(this, line)
-    this.hardUntil = this.time
+    this.f[this.at + HARD_UNTIL] = this.time
     this.deferred = false
     if (!this.running && this.lineUp(this.time) >= 0) this.kick(this.time)
     if (context === CONTEXT_NONE) return true // stays in hard IRQ context until the soft IRQs or the sleep that follow
@@ -406,15 +447,16 @@ export class Core extends Turn {
     this.active = this.softirqPending
     this.softirqPending = 0
     this.restarts = RESTARTS_MAX
-    this.softirqEnd = this.time + TIME_MAX
+    this.f[this.at + SOFTIRQ_END] = this.time + TIME_MAX
     this.context = context
     this.bucket = SOFTIRQ
     this.countVectors()
   }
 
   private countVectors(): void {
-    for (let vector = 0; vector < VECTORS; vector++) {
-      if ((this.active & (1 << vector)) !== 0) this.softirqCounts[vector] = this.softirqCounts[vector]! + 1
+    for (let left = this.active; left !== 0; left &= left - 1) {
+      const count = this.at + SOFTIRQS + 31 - Math.clz32(left & -left)
+      this.f[count] = this.f[count]! + 1
     }
   }
 
@@ -433,7 +475,7 @@ export class Core extends Turn {
 
   private endRound(): void {
     if (this.softirqPending !== 0) {
-      if (!this.inKsoftirqd && this.time < this.softirqEnd && --this.restarts > 0 && !this.needResched) {
+      if (!this.inKsoftirqd && this.time < this.f[this.at + SOFTIRQ_END]! && --this.restarts > 0 && !this.needResched) {
         this.active = this.softirqPending
         this.softirqPending = 0
         this.countVectors()
