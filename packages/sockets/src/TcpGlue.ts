@@ -19,7 +19,7 @@ import type { Netns } from "@darkfiber/kernel-net/Netns"
 import type { TransportProtocol } from "@darkfiber/kernel-net/Protocol"
 import * as Route from "@darkfiber/kernel-net/Route"
 import * as Skb from "@darkfiber/kernel-net/Skb"
-import type { SkBuff } from "@darkfiber/kernel-net/SkBuff"
+import { FCLONE_ORIGINAL, type SkBuff } from "@darkfiber/kernel-net/SkBuff"
 import type { RandomStream } from "@darkfiber/sim/Random"
 import type { SlabCache } from "@darkfiber/memory/SlabCache"
 import type { TcpProfile } from "@darkfiber/tcp/Profile"
@@ -253,6 +253,11 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
 
   wmemAlloc(sock: TcpSock): number {
     return (sock.owner as TcpKernelSock).wmem
+  }
+
+  isInHostQueue(sock: TcpSock, segment: Segment): boolean {
+    const skb = segment.buffer as SkBuff
+    return skb.fclone === FCLONE_ORIGINAL && skb.twin !== null && skb.twin.sk === sock.owner
   }
 
   // ---- timers and deferred work ----

@@ -17,6 +17,8 @@ export interface CongestionControl {
   init(sock: TcpSock): void
   /** The new ssthresh after a loss, segments. */
   ssthresh(sock: TcpSock): number
+  /** cwnd after a reduction was for nothing. */
+  undoCwnd(sock: TcpSock): number
   /** Grows cwnd. `acked`: segments newly delivered by this ACK. */
   congAvoid(sock: TcpSock, ack: number, acked: number): void
   /** @param rttUs the RTT sample of this ACK, below 0 for none */
@@ -63,6 +65,9 @@ export const additiveIncrease = (sock: TcpSock, every: number, acked: number): v
   }
   sock.sndCwnd = Math.min(sock.sndCwnd, sock.sndCwndClamp)
 }
+
+/** What was before the loss, if cwnd has not grown beyond it since (Linux: tcp_reno_undo_cwnd). */
+export const undoToPrior = (sock: TcpSock): number => Math.max(sock.sndCwnd, sock.priorCwnd)
 
 /** ssthresh to remember for an undo or the metrics (Linux: tcp_current_ssthresh). */
 export const currentSsthresh = (sock: TcpSock): number =>

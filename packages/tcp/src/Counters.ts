@@ -131,6 +131,8 @@ export const RCV_Q_DROP = 122
 export const WQUEUE_TOO_BIG = 123
 export const TIMEOUT_REHASH = 124
 export const PAWS_PASSIVE = 125
+export const DSACK_RECV_SEGS = 126
+export const DSACK_IGNORED_DUBIOUS = 127
 
 /** Counters of the Tcp line; the rest are TcpExt. */
 export const tcpCounters = 15
@@ -261,5 +263,7 @@ export const counterNames: ReadonlyArray<string> = [
   "TCPRcvQDrop",
   "TCPWqueueTooBig",
   "TcpTimeoutRehash",
-  "PAWSPassive"
+  "PAWSPassive",
+  "TCPDSACKRecvSegs",
+  "TCPDSACKIgnoredDubious"
 ]

@@ -6,7 +6,7 @@
  */
 import * as FMath from "@darkfiber/sim/FMath"
 import { additiveIncrease, type CongestionControl, EVENT_TX_START, inSlowStart, isCwndLimited } from "./Congestion.ts"
-import { slowStart } from "./Congestion.ts"
+import { slowStart, undoToPrior } from "./Congestion.ts"
 import * as Counters from "./Counters.ts"
 import { isAfter } from "./Segment.ts"
 import { CA_LOSS, type TcpSock } from "./TcpSock.ts"
@@ -161,6 +161,7 @@ export const cubic: CongestionControl = {
     state.lastMaxCwnd = cwnd < state.lastMaxCwnd ? Math.floor((cwnd * (BETA_SCALE + BETA)) / (2 * BETA_SCALE)) : cwnd
     return Math.max(Math.floor((cwnd * BETA) / BETA_SCALE), 2)
   },
+  undoCwnd: undoToPrior,
   congAvoid: (sock, _ack, acked) => {
     if (!isCwndLimited(sock)) return
     let left = acked

@@ -133,6 +133,8 @@ export const purgeWrite = (sock: TcpSock): void => {
   sock.sackedOut = 0
   sock.lostOut = 0
   sock.retransOut = 0
+  sock.undoMarked = false
+  sock.probeOut = false
   sock.backoff = 0
 }
 

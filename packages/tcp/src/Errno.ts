@@ -4,6 +4,7 @@ export const ENOENT = 2
 export const EAGAIN = 11
 export const ENOMEM = 12
 export const EACCES = 13
+export const EBUSY = 16
 export const EINVAL = 22
 export const EPIPE = 32
 export const ENOPROTOOPT = 92

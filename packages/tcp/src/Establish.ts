@@ -15,7 +15,7 @@ export const finishTransfer = (sock: TcpSock): void => {
   const host = sock.tcp.host
   Output.currentMss(sock)
   // A lost SYN or SYN-ACK is loss: the initial window is one segment then (RFC 5681 §3.1; Linux: more than one).
-  sock.sndCwnd = sock.totalRetrans > 1 ? 1 : initialCwnd(sock)
+  sock.sndCwnd = sock.totalRetrans > 1 && sock.undoMarked ? 1 : initialCwnd(sock)
   sock.sndSsthresh = INFINITE_SSTHRESH
   sock.sndCwndStampMs = clockMs(sock)
   sock.congestion.init(sock)
@@ -44,6 +44,5 @@ export const synackRtt = (sock: TcpSock, sampleUs: number): void => {
   if (sampleUs < 0) return
   Rtt.estimate(sock, Math.max(1, sampleUs))
   Rtt.setRto(sock)
-  sock.minRttUs = Math.max(1, sampleUs)
-  sock.minRttMs = clockMs(sock)
+  Rtt.startMinRtt(sock, sampleUs, clockMs(sock))
 }

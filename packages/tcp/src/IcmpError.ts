@@ -5,8 +5,9 @@
 import * as Counters from "./Counters.ts"
 import * as Done from "./Done.ts"
 import * as Listen from "./Listen.ts"
+import * as Loss from "./Loss.ts"
 import * as Output from "./Output.ts"
-import * as Recovery from "./Recovery.ts"
+import * as Rack from "./Rack.ts"
 import * as Retransmit from "./Retransmit.ts"
 import * as State from "./State.ts"
 import type { TcpSock } from "./TcpSock.ts"
@@ -58,10 +59,10 @@ export const mtuReduced = (sock: TcpSock): void => {
   for (let segment = sock.rtxQueue.head; segment !== null; segment = segment.next) {
     if ((segment.gsoSize > mss || segment.length > mss) && (segment.sacked & SACKED_ACKED) === 0) {
       found ||= (segment.sacked & LOST) === 0
-      Recovery.markLost(sock, segment)
+      Rack.markLost(sock, segment)
     }
   }
   if (!found) return
-  Recovery.forceLoss(sock)
+  Loss.force(sock)
   Retransmit.retransmitQueue(sock)
 }

@@ -20,6 +20,7 @@ import * as State from "./State.ts"
 import * as SynSent from "./SynSent.ts"
 import * as TimeWait from "./TimeWait.ts"
 import * as Timers from "./Timers.ts"
+import * as Undo from "./Undo.ts"
 import * as Window from "./Window.ts"
 import * as Xmit from "./Xmit.ts"
 import { ACK_SCHED, SEND_SHUTDOWN, type TcpSock, receiveWindow } from "./TcpSock.ts"
@@ -272,6 +273,8 @@ const synReceivedAck = (sock: TcpSock, segment: Segment): void => {
   sock.sndWl1 = segment.seq
   if (sock.maxWindow < sock.sndWnd) sock.maxWindow = sock.sndWnd
   sock.delivered++
+  Undo.trySyn(sock)
+  sock.retransStampMs = 0
   Establish.finishTransfer(sock)
   Done.setState(sock, State.ESTABLISHED)
   sock.copiedSeq = sock.rcvNxt

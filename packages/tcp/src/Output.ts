@@ -6,12 +6,22 @@ import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Counters from "./Counters.ts"
 import * as Options from "./Options.ts"
 import * as Points from "./Points.ts"
+import * as Rate from "./Rate.ts"
 import * as Reduction from "./Reduction.ts"
 import * as SendQueue from "./SendQueue.ts"
 import * as State from "./State.ts"
+import * as TimeOrder from "./TimeOrder.ts"
 import * as Timers from "./Timers.ts"
 import * as Window from "./Window.ts"
-import { ACK_SCHED, ACK_TIMER, PENDING_PROBE0, type TcpSock, packetsInFlight, windowEnd } from "./TcpSock.ts"
+import {
+  ACK_SCHED,
+  ACK_TIMER,
+  PENDING_LOSS_PROBE,
+  PENDING_PROBE0,
+  type TcpSock,
+  packetsInFlight,
+  windowEnd
+} from "./TcpSock.ts"
 import { type Segment, isBefore } from "./Segment.ts"
 import { clockMs } from "./Clock.ts"
 import { EVENT_CWND_RESTART, EVENT_TX_START, currentSsthresh } from "./Congestion.ts"
@@ -55,10 +65,13 @@ export const transmit = (sock: TcpSock, segment: Segment | null, seq: number, fl
     const now = host.now()
     segment.sentAt = now
     if (segment.firstSentAt < 0) segment.firstSentAt = now
-    segment.delivered = sock.delivered
   }
   const error = host.transmit(sock, segment, length, payload, segment === null ? 0 : segment.gsoSize, count)
   if (error === -ENOBUFS) Reduction.enterCwr(sock)
+  if (segment !== null && error === 0) {
+    TimeOrder.append(sock, segment)
+    Rate.segmentSent(sock, segment)
+  }
   return error
 }
 
@@ -74,7 +87,7 @@ const ackSent = (sock: TcpSock): void => {
 /** Data goes out: the connection may have been idle, and may be a conversation (Linux: tcp_event_data_sent). */
 const dataSent = (sock: TcpSock): void => {
   const now = clockMs(sock)
-  if (sock.packetsOut === 0) sock.congestion.event(sock, EVENT_TX_START)
+  if (packetsInFlight(sock) === 0) sock.congestion.event(sock, EVENT_TX_START)
   sock.lsndtimeMs = now
   if (((now - sock.lrcvtimeMs) | 0) * 1000 < sock.atoUs && sock.ackPingpong < 255) sock.ackPingpong++
 }
@@ -130,7 +143,7 @@ export const newDataSent = (sock: TcpSock, segment: Segment): void => {
   sock.writeQueue.remove(segment)
   SendQueue.queueRetransmit(sock, segment)
   sock.packetsOut += segment.gsoSegments
-  if (before === 0 || sock.pending === 0) Timers.rearmRto(sock)
+  if (before === 0 || sock.pending === PENDING_LOSS_PROBE) Timers.rearmRto(sock)
   sock.net.count(Counters.ORIG_DATA_SENT, segment.gsoSegments)
 }
 

@@ -10,6 +10,7 @@ import { EVENT_COMPLETE_CWR, setCaState } from "./Congestion.ts"
 /** Linux: tcp_init_cwnd_reduction. */
 export const initReduction = (sock: TcpSock): void => {
   sock.highSeq = sock.sndNxt
+  sock.probeOut = false
   sock.sndCwndCnt = 0
   sock.priorCwnd = sock.sndCwnd
   sock.prrDelivered = 0
@@ -35,9 +36,9 @@ export const reduceCwnd = (sock: TcpSock, newlyDelivered: number, newlyLost: num
   sock.sndCwnd = Math.max(1, inFlight + send)
 }
 
-/** Linux: tcp_end_cwnd_reduction. */
+/** cwnd is ssthresh from now on, unless the reduction was undone (Linux: tcp_end_cwnd_reduction). */
 export const endReduction = (sock: TcpSock): void => {
-  if (sock.sndSsthresh < INFINITE_SSTHRESH) {
+  if (sock.sndSsthresh < INFINITE_SSTHRESH && (sock.caState === CA_CWR || sock.undoMarked)) {
     sock.sndCwnd = sock.sndSsthresh
     sock.sndCwndStampMs = clockMs(sock)
   }
@@ -48,6 +49,7 @@ export const endReduction = (sock: TcpSock): void => {
 export const enterCwr = (sock: TcpSock): void => {
   sock.priorSsthresh = 0
   if (sock.caState >= CA_CWR) return
+  sock.undoMarked = false
   initReduction(sock)
   setCaState(sock, CA_CWR)
 }

@@ -1,61 +1,79 @@
 /** Sending again (Linux: tcp_retransmit_skb, tcp_xmit_retransmit_queue, net/ipv4/tcp_output.c; retransmits_timed_out). */
 import * as Tcp from "@darkfiber/wire/Tcp"
+import * as Collapse from "./Collapse.ts"
 import * as Counters from "./Counters.ts"
 import * as Output from "./Output.ts"
 import * as Points from "./Points.ts"
 import * as SendQueue from "./SendQueue.ts"
 import * as State from "./State.ts"
 import * as Timers from "./Timers.ts"
-import { EAGAIN, ENOMEM } from "./Errno.ts"
-import { CA_LOSS, PENDING_RETRANS, type TcpSock, packetsInFlight, windowEnd } from "./TcpSock.ts"
+import * as TsoSize from "./TsoSize.ts"
+import { EAGAIN, EBUSY, ENOMEM } from "./Errno.ts"
+import { CA_LOSS, PENDING_REO_TIMEOUT, PENDING_RETRANS, type TcpSock, packetsInFlight, windowEnd } from "./TcpSock.ts"
 import { EVER_RETRANS, LOST, SACKED_ACKED, SACKED_RETRANS, type Segment, isBefore } from "./Segment.ts"
 import { clockMs, toMs } from "./Clock.ts"
 import { inCwndReduction } from "./Congestion.ts"
 
 /**
- * Sends a segment of the retransmit queue again, at most `segments` wire segments of it.
+ * Sends a segment of the retransmit queue again, at most `segments` wire segments of it, without a mark (Linux:
+ * __tcp_retransmit_skb): loss probes go that way.
  *
- * @returns 0 or a negative errno; -EAGAIN when the peer's window has no room for it
+ * @returns 0 or a negative errno; -EAGAIN when the peer's window has no room for it; -EBUSY when it is
+ *   still in the host's queues
  */
-export const retransmit = (sock: TcpSock, segment: Segment, segments: number): number => {
-  const host = sock.tcp.host
-  host.trace(Points.TCP_RETRANSMIT_SKB, sock, segment)
+export const resend = (sock: TcpSock, segment: Segment, segments: number): number => {
+  sock.tcp.host.trace(Points.TCP_RETRANSMIT_SKB, sock, segment)
+  if (sock.tcp.host.isInHostQueue(sock, segment)) {
+    // It has not even left: wait for it, and be woken when it goes.
+    sock.net.count(Counters.SPURIOUS_RTX_HOST_QUEUES)
+    sock.throttled = true
+    return -EBUSY
+  }
   if (isBefore(segment.seq, sock.sndUna)) trimAcked(sock, segment)
   const mss = Output.currentMss(sock)
-  const room = (windowEnd(sock) - segment.seq) | 0
-  // The peer took its window back: only the first segment may go, as a probe.
-  let most = mss * segments
-  if (room <= 0 && segment.length > 0) {
+  let room = (windowEnd(sock) - segment.seq) | 0
+  if (room <= 0) {
+    // The peer took its window back: only the first segment may go, as a probe.
     if (segment.seq !== sock.sndUna) return -EAGAIN
-    most = mss
-  } else if (room < most && room > 0) {
-    most = Math.max(room, 1)
+    room = mss
   }
-  if (segment.length > most && !SendQueue.fragment(sock, segment, most, mss)) return -ENOMEM
-  if (segment.length > mss || segment.gsoSize > 0) regroup(sock, segment, mss)
-  if (sock.retransStampMs === 0) sock.retransStampMs = stamp(sock, segment)
-  const error = Output.transmit(sock, segment, segment.seq, segment.flags & ~Tcp.CWR)
+  let most = mss * segments
+  if (most > room) most = room < mss ? room : room - (room % mss)
+  if (segment.length > most) {
+    if (!SendQueue.fragment(sock, segment, most, mss)) return -ENOMEM
+  } else {
+    regroup(sock, segment, mss)
+    const limit = Math.min(room, mss)
+    if (segment.length < limit) Collapse.tryCollapse(sock, segment, limit)
+  }
   const count = segment.gsoSegments
   sock.totalRetrans += count
   sock.bytesRetrans += segment.length
   sock.net.count(Counters.RETRANS_SEGS, count)
   if ((segment.flags & Tcp.SYN) !== 0) sock.net.count(Counters.SYN_RETRANS)
+  const error = Output.transmit(sock, segment, segment.seq, segment.flags & ~Tcp.CWR)
+  if (error !== 0) sock.net.count(Counters.RETRANS_FAIL, count)
+  // Also when it failed: an ACK must not give an RTT by the time of a transmission that never was.
   segment.sacked |= EVER_RETRANS
-  segment.retransmits++
-  if (error !== 0) {
-    sock.net.count(Counters.RETRANS_FAIL, count)
-    return error
-  }
-  if ((segment.sacked & SACKED_RETRANS) === 0) {
+  return error
+}
+
+/** Sends a lost segment again and counts it as under way (Linux: tcp_retransmit_skb). As {@link resend}. */
+export const retransmit = (sock: TcpSock, segment: Segment, segments: number): number => {
+  const error = resend(sock, segment, segments)
+  const count = segment.gsoSegments
+  if (error === 0 && (segment.sacked & SACKED_RETRANS) === 0) {
     segment.sacked |= SACKED_RETRANS
     sock.retransOut += count
   }
-  return 0
+  if (sock.retransStampMs === 0) sock.retransStampMs = stamp(segment)
+  sock.undoRetrans = Math.max(sock.undoRetrans, 0) + count
+  return error
 }
 
-/** When the first retransmission was tried, for the give-up test; never 0. */
-const stamp = (sock: TcpSock, segment: Segment): number => {
-  const at = segment.sentAt >= 0 ? toMs(segment.sentAt) : clockMs(sock)
+/** When the first retransmission was tried, for the give-up test and undo; never 0. */
+const stamp = (segment: Segment): number => {
+  const at = toMs(segment.sentAt)
   return at === 0 ? -1 : at
 }
 
@@ -69,7 +87,7 @@ const trimAcked = (sock: TcpSock, segment: Segment): void => {
   SendQueue.truesizeChanged(sock, segment, before)
 }
 
-/** The segment size changed since it was first sent: counts its wire segments anew. */
+/** The segment size may have changed since it was first sent: counts its wire segments anew. */
 const regroup = (sock: TcpSock, segment: Segment, mss: number): void => {
   const before = segment.gsoSegments
   SendQueue.setGso(segment, mss)
@@ -79,27 +97,35 @@ const regroup = (sock: TcpSock, segment: Segment, mss: number): void => {
 /** Sends lost segments again, as far as cwnd goes (Linux: tcp_xmit_retransmit_queue). */
 export const retransmitQueue = (sock: TcpSock): void => {
   if (sock.packetsOut === 0) return
-  let budget = sock.tcp.host.xmitBudget
-  let didFirst = false
-  let segment = sock.rtxQueue.head
-  while (segment !== null && sock.lostOut > sock.retransOut) {
+  const host = sock.tcp.host
+  const head = sock.rtxQueue.head
+  const most = TsoSize.segments(sock, Output.currentMss(sock))
+  let budget = host.xmitBudget
+  let restarts = false
+  let hasHole = false
+  let segment = sock.retransmitHint ?? head
+  for (; segment !== null; segment = segment.next) {
+    if (!hasHole) sock.retransmitHint = segment
     const room = sock.sndCwnd - packetsInFlight(sock)
-    if (room <= 0) break
+    if (room <= 0 || sock.retransOut >= sock.lostOut) break
     const sacked = segment.sacked
-    if ((sacked & (SACKED_ACKED | SACKED_RETRANS)) === 0 && (sacked & LOST) !== 0) {
-      if (budget-- === 0) {
-        deferRest(sock)
-        break
-      }
-      const isHead = segment === sock.rtxQueue.head
-      if (retransmit(sock, segment, room) !== 0) break
-      sock.net.count(sock.caState === CA_LOSS ? Counters.SLOW_START_RETRANS : Counters.FAST_RETRANS)
-      if (inCwndReduction(sock)) sock.prrOut += segment.gsoSegments
-      if (isHead) didFirst = true
+    if ((sacked & LOST) === 0) {
+      if ((sacked & (SACKED_RETRANS | SACKED_ACKED)) === 0) hasHole = true
+      continue
     }
-    segment = segment.next
+    if ((sacked & (SACKED_ACKED | SACKED_RETRANS)) !== 0) continue
+    if (budget-- === 0) {
+      deferRest(sock)
+      break
+    }
+    if (TsoSize.isThrottled(sock, segment, 1)) break
+    if (retransmit(sock, segment, Math.min(room, most)) !== 0) break
+    const count = segment.gsoSegments
+    sock.net.count(sock.caState === CA_LOSS ? Counters.SLOW_START_RETRANS : Counters.FAST_RETRANS, count)
+    if (inCwndReduction(sock)) sock.prrOut += count
+    if (segment === head && sock.pending !== PENDING_REO_TIMEOUT) restarts = true
   }
-  if (didFirst) Timers.resetXmit(sock, PENDING_RETRANS, sock.rtoUs)
+  if (restarts) Timers.resetXmit(sock, PENDING_RETRANS, sock.rtoUs)
 }
 
 const deferRest = (sock: TcpSock): void => {

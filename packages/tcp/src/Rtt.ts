@@ -6,6 +6,8 @@
  */
 import { isAfter } from "./Segment.ts"
 import type { TcpSock } from "./TcpSock.ts"
+import { clockMs } from "./Clock.ts"
+import { WindowedMin } from "./WindowedMin.ts"
 
 /** Takes in one sample, microseconds. */
 export const estimate = (sock: TcpSock, sampleUs: number): void => {
@@ -48,37 +50,48 @@ export const setRto = (sock: TcpSock): void => {
   sock.rtoUs = rto < most ? rto : most
 }
 
-const MIN_RTT_WINDOW_MS = 300_000
-
-/** Keeps the least RTT of the last five minutes. */
-const updateMinRtt = (sock: TcpSock, sampleUs: number, nowMs: number): void => {
-  if (sampleUs <= sock.minRttUs || ((nowMs - sock.minRttMs) | 0) > MIN_RTT_WINDOW_MS) {
-    sock.minRttUs = sampleUs
-    sock.minRttMs = nowMs
+/** Keeps the least RTT of the last net.ipv4.tcp_min_rtt_wlen seconds (Linux: tcp_update_rtt_min). */
+const updateMinRtt = (sock: TcpSock, sampleUs: number, nowMs: number, isDelayed: boolean): void => {
+  // One delayed ACK after another would pass for the path's own delay when the window ends.
+  if (isDelayed && sampleUs > sock.minRttUs) return
+  const value = sampleUs === 0 ? 1000 : sampleUs
+  const known = sock.minRtt
+  if (known === null) {
+    sock.minRtt = new WindowedMin(nowMs, value)
+    sock.minRttUs = value
+  } else {
+    sock.minRttUs = known.update(sock.net.sysctl.minRttWindow * 1000, nowMs, value)
   }
 }
 
+/** The first sample of a connection, from its SYN-ACK. */
+export const startMinRtt = (sock: TcpSock, sampleUs: number, nowMs: number): void =>
+  updateMinRtt(sock, sampleUs, nowMs, false)
+
 /**
- * Takes the sample of an ACK: the time since the last segment that was sent once and is now acknowledged, or from SACK, or
- * from the echoed timestamp (Karn's rule; Linux: tcp_ack_update_rtt).
+ * Takes the sample of an ACK: from the oldest segment that was sent once and is now acknowledged, or from SACK, or from the
+ * echoed timestamp (Karn's rule; Linux: tcp_ack_update_rtt).
  *
  * @param seqUs, sackUs samples in microseconds, below 0 for none
  * @param timestampUs the same from the echoed timestamp
- * @returns whether there was one
+ * @param lastUs of the last delivered segment
+ * @returns the RTT of the last delivered segment, below 0 for none
  */
 export const ackUpdate = (
   sock: TcpSock,
   seqUs: number,
   sackUs: number,
   timestampUs: number,
-  nowMs: number
-): boolean => {
+  lastUs: number,
+  isDelayed: boolean
+): number => {
   let sample = seqUs >= 0 ? seqUs : sackUs
-  if (sample < 0) sample = timestampUs
-  if (sample < 0) return false
-  updateMinRtt(sock, sample, nowMs)
+  let last = lastUs
+  if (sample < 0) sample = last = timestampUs
+  if (sample < 0) return last
+  updateMinRtt(sock, last, clockMs(sock), isDelayed)
   estimate(sock, sample)
   setRto(sock)
   sock.backoff = 0
-  return true
+  return last
 }

@@ -15,6 +15,8 @@ export const SACKED_RETRANS = 0x02
 export const LOST = 0x04
 export const TAGBITS = 0x07
 export const EVER_RETRANS = 0x80
+/** Sent again, now or ever (Linux: TCPCB_RETRANS). */
+export const RETRANS = 0x82
 
 export class Segment {
   next: Segment | null
@@ -42,10 +44,16 @@ export class Segment {
   sentAt: number
   /** Sent: when first, ns. */
   firstSentAt: number
-  /** Sent: how often again. */
-  retransmits: number
-  /** Sent: bytes delivered when it left (rate samples). */
+  /** Sent: neighbours in the order of last transmission, and whether it is in that order (TimeOrder.ts). */
+  sentNext: Segment | null
+  sentPrevious: Segment | null
+  isTimed: boolean
+  /** Sent, for the rate sample (Rate.ts): segments delivered when it left, when the last of those was, ns, -1 for none. */
   delivered: number
+  deliveredAt: number
+  /** Sent: when the first segment of the sampling window left, ns; and whether the application was the limit. */
+  windowSentAt: number
+  isAppLimited: boolean
   /** Sent: MSG_EOR, nothing may be appended. 1 or 0. */
   endOfRecord: number
 
@@ -87,8 +95,13 @@ export class Segment {
     this.sacked = 0
     this.sentAt = -1
     this.firstSentAt = -1
-    this.retransmits = 0
+    this.sentNext = null
+    this.sentPrevious = null
+    this.isTimed = false
     this.delivered = 0
+    this.deliveredAt = -1
+    this.windowSentAt = 0
+    this.isAppLimited = false
     this.endOfRecord = 0
     this.ack = 0
     this.window = 0
@@ -118,8 +131,13 @@ export class Segment {
     this.sacked = 0
     this.sentAt = -1
     this.firstSentAt = -1
-    this.retransmits = 0
+    this.sentNext = null
+    this.sentPrevious = null
+    this.isTimed = false
     this.delivered = 0
+    this.deliveredAt = -1
+    this.windowSentAt = 0
+    this.isAppLimited = false
     this.endOfRecord = 0
     this.hasTimestamp = 0
     this.tsVal = 0

@@ -4,6 +4,7 @@
  */
 import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Memory from "./Memory.ts"
+import * as TimeOrder from "./TimeOrder.ts"
 import { NO_SEGMENTS, type TcpSock } from "./TcpSock.ts"
 import { LOST, SACKED_ACKED, SACKED_RETRANS, type Segment, SegmentList, isAfter } from "./Segment.ts"
 
@@ -43,6 +44,8 @@ export const truesizeChanged = (sock: TcpSock, segment: Segment, before: number)
 
 /** Frees a segment that left a send queue. */
 export const freeWrite = (sock: TcpSock, segment: Segment): void => {
+  TimeOrder.remove(sock, segment)
+  if (sock.retransmitHint === segment) sock.retransmitHint = null
   sock.wmemQueued -= segment.truesize
   Memory.uncharge(sock, segment.truesize)
   sock.tcp.host.free(segment)
@@ -76,8 +79,10 @@ export const fragment = (sock: TcpSock, segment: Segment, bytes: number, mss: nu
   rest.sacked = segment.sacked
   rest.sentAt = segment.sentAt
   rest.firstSentAt = segment.firstSentAt
-  rest.retransmits = segment.retransmits
   rest.delivered = segment.delivered
+  rest.deliveredAt = segment.deliveredAt
+  rest.windowSentAt = segment.windowSentAt
+  rest.isAppLimited = segment.isAppLimited
   rest.endOfRecord = segment.endOfRecord
   segment.endOfRecord = 0
   const oldCount = segment.gsoSegments
@@ -90,6 +95,7 @@ export const fragment = (sock: TcpSock, segment: Segment, bytes: number, mss: nu
   const queue = isSent ? sock.rtxQueue : sock.writeQueue
   queue.insertAfter(segment, rest)
   if (isSent) {
+    TimeOrder.insertAfter(sock, segment, rest)
     const fewer = oldCount - segment.gsoSegments - rest.gsoSegments
     if (fewer !== 0) adjustCounts(sock, segment, fewer)
   }

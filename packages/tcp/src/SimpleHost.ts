@@ -417,6 +417,10 @@ export class SimpleHost implements TcpHost, LinkEnd {
     return 0
   }
 
+  isInHostQueue(): boolean {
+    return false
+  }
+
   makeTimer(owner: TimerOwner, kind: number): TcpTimer {
     return new SimpleTimer(this.clock, { onTimer: (which) => this.fire(owner, which) }, kind)
   }

@@ -73,7 +73,7 @@ const pushSome = (sock: TcpSock, tail: Segment, mss: number, goal: number): void
     Xmit.markPush(sock, tail)
     Xmit.pushPending(sock, mss, 4)
   } else if (tail === sock.writeQueue.head) {
-    Xmit.writeXmit(sock, mss, 4, 1, 1)
+    Xmit.writeXmit(sock, mss, 4, Xmit.PUSH_ONE, 1)
   }
 }
 

@@ -194,6 +194,16 @@ const inheritSequence = (child: TcpSock, request: RequestSock): void => {
   child.rttSeq = sndNxt
   child.totalRetrans = request.retransmits
   const now = clockMs(child)
+  if (request.retransmits > 0) {
+    // Unless the ACK echoes the first SYN-ACK's time, the path loses: a small first window (Undo.trySyn).
+    const firstMs = toMs(request.synackAt)
+    child.totalRto = request.retransmits
+    child.totalRtoRecoveries = 1
+    child.totalRtoTimeMs = (now - firstMs) | 0
+    child.undoMarked = true
+    child.undoMarker = request.sntIsn
+    child.retransStampMs = firstMs === 0 ? -1 : firstMs
+  }
   child.lsndtimeMs = now
   child.lrcvtimeMs = now
   child.rcvTstampMs = now

@@ -15,6 +15,7 @@ import * as Points from "./Points.ts"
 import * as Reset from "./Reset.ts"
 import * as State from "./State.ts"
 import * as Timers from "./Timers.ts"
+import * as Undo from "./Undo.ts"
 import { ACK_NOW, PENDING_RETRANS, type TcpSock } from "./TcpSock.ts"
 import { type Segment, isAfter, isBetween } from "./Segment.ts"
 import { clockSeconds, toMs } from "./Clock.ts"
@@ -99,6 +100,7 @@ const settleOptions = (sock: TcpSock, segment: Segment): void => {
 const synAck = (sock: TcpSock, segment: Segment): void => {
   const host = sock.tcp.host
   sock.sndWl1 = segment.seq
+  Undo.trySyn(sock)
   Ack.receive(sock, segment, Flags.SLOWPATH)
   sock.rcvNxt = (segment.seq + 1) | 0
   sock.rcvWup = sock.rcvNxt

@@ -33,6 +33,16 @@ export class TcpSysctl {
   sack = 1
   dsack = 1
   reordering = 3
+  maxReordering = 300
+  /** Bits: 1 RACK (0: RFC 6675), 2 a reordering window that stays, 4 no count of duplicates in it. */
+  recovery = 1
+  /** 3, 4: tail loss probe; 0: none. */
+  earlyRetrans = 3
+  /** F-RTO (RFC 5682). */
+  frto = 2
+  thinLinearTimeouts = 0
+  /** Seconds. */
+  minRttWindow = 300
   /** Seconds. */
   keepaliveTime = 7200
   keepaliveProbes = 9
@@ -104,6 +114,12 @@ export const sysctlNames: Readonly<Record<string, ReadonlyArray<SysctlField>>> =
   "net.ipv4.tcp_sack": ["sack"],
   "net.ipv4.tcp_dsack": ["dsack"],
   "net.ipv4.tcp_reordering": ["reordering"],
+  "net.ipv4.tcp_max_reordering": ["maxReordering"],
+  "net.ipv4.tcp_recovery": ["recovery"],
+  "net.ipv4.tcp_early_retrans": ["earlyRetrans"],
+  "net.ipv4.tcp_frto": ["frto"],
+  "net.ipv4.tcp_thin_linear_timeouts": ["thinLinearTimeouts"],
+  "net.ipv4.tcp_min_rtt_wlen": ["minRttWindow"],
   "net.ipv4.tcp_keepalive_time": ["keepaliveTime"],
   "net.ipv4.tcp_keepalive_probes": ["keepaliveProbes"],
   "net.ipv4.tcp_keepalive_intvl": ["keepaliveInterval"],

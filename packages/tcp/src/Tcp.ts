@@ -15,6 +15,7 @@
 import * as TcpHeader from "@darkfiber/wire/Tcp"
 import * as TcpOptions from "@darkfiber/wire/TcpOptions"
 import { finish32 } from "@darkfiber/sim/Random"
+import { AckSample } from "./AckSample.ts"
 import * as Congestions from "./Congestions.ts"
 import * as Counters from "./Counters.ts"
 import * as Drops from "./Drops.ts"
@@ -49,6 +50,8 @@ export class Tcp {
   /** Options of the segment in hand, and of the one being written. */
   readonly received: TcpOptions.TcpOptions
   readonly sent: TcpOptions.TcpOptions
+  /** What the ACK in hand tells. */
+  readonly ackSample: AckSample
   /** Full sockets, orphans among them, TIME_WAIT socks. */
   socketCount: number
   orphanCount: number
@@ -76,6 +79,7 @@ export class Tcp {
     this.bindHash = new BindHash(this)
     this.received = TcpOptions.make()
     this.sent = TcpOptions.make()
+    this.ackSample = new AckSample()
     this.socketCount = 0
     this.orphanCount = 0
     this.timeWaitCount = 0

@@ -149,6 +149,8 @@ export interface TcpHost {
   isLoopback(net: TcpNet, localAddress: number, remoteAddress: number): boolean
   /** Bytes of truesize that this socket has below TCP, in qdisc and driver (Linux: sk_wmem_alloc). */
   wmemAlloc(sock: TcpSock): number
+  /** Whether what was last sent of this segment is still in qdisc or driver (Linux: skb_fclone_busy). */
+  isInHostQueue(sock: TcpSock, segment: Segment): boolean
 
   makeTimer(owner: TimerOwner, kind: number): TcpTimer
   /** More could be sent than the budget allowed: call `Output.resume(sock)` in a step of its own (also when wmemAlloc has shrunk below a limit that stopped the socket: `sock.throttled`). */

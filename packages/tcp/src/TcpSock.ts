@@ -10,10 +10,11 @@ import type { CongestionControl } from "./Congestion.ts"
 import { Endpoint, KIND_SOCK } from "./Endpoint.ts"
 import type { ListenState } from "./ListenState.ts"
 import type { BindBucket } from "./BindHash.ts"
-import { SegmentList } from "./Segment.ts"
+import { type Segment, SegmentList } from "./Segment.ts"
 import type { Tcp } from "./Tcp.ts"
 import type { TcpNet } from "./TcpNet.ts"
 import type { TcpTimer, TimerOwner } from "./TcpHost.ts"
+import type { WindowedMin } from "./WindowedMin.ts"
 import * as State from "./State.ts"
 
 /** `caState` (Linux: enum tcp_ca_state). */
@@ -26,6 +27,8 @@ export const CA_LOSS = 4
 /** `pending` (Linux: icsk_pending): what the retransmission timer is armed for. */
 export const PENDING_RETRANS = 1
 export const PENDING_PROBE0 = 3
+export const PENDING_LOSS_PROBE = 5
+export const PENDING_REO_TIMEOUT = 6
 
 /** `ackPending` (Linux: enum inet_csk_ack_state_t). */
 export const ACK_SCHED = 1
@@ -44,6 +47,8 @@ export const SEND_SHUTDOWN = 2
 
 /** `sndSsthresh` before the first loss. */
 export const INFINITE_SSTHRESH = 0x7fff_ffff
+/** `minRttUs` before the first sample. */
+export const INFINITE_RTT = 0x7fff_ffff
 
 /** The list that stands for every empty queue that was never used; nothing may be pushed to it. */
 export const NO_SEGMENTS: SegmentList = new SegmentList()
@@ -157,6 +162,10 @@ export class TcpSock extends Endpoint implements TimerOwner {
   backoff: number
   /** RTOs since connect or the last progress in SYN_SENT (total_rto). */
   totalRto: number
+  /** Times that timeouts began, ms spent in them, and when the present one began; 0: none. */
+  totalRtoRecoveries: number
+  totalRtoTimeMs: number
+  rtoStampMs: number
   rtoUs: number
   probesOut: number
   /** When zero-window probing began; 0: not. */
@@ -226,8 +235,36 @@ export class TcpSock extends Endpoint implements TimerOwner {
   reordering: number
   highSeq: number
   retransStampMs: number
-  /** Highest SACKed sequence number, for reordering. */
+  /** One past the highest SACKed segment (tcp_highest_sack_seq); holds while something is SACKed. */
   highestSack: number
+  /** Segments of the retransmit queue in the order of their last transmission (tsorted_sent_queue). */
+  sentHead: Segment | null
+  sentTail: Segment | null
+  /** Where retransmission goes on; null: at the head. */
+  retransmitHint: Segment | null
+  /** Segments ever marked lost. */
+  lost: number
+  /** RACK: last delivered transmission, ns and its end, its RTT; whether it advanced since the last look (struct tcp_rack). */
+  rackSentAt: number
+  rackEndSeq: number
+  rackRttUs: number
+  rackAdvanced: boolean
+  rackDsackSeen: boolean
+  rackSteps: number
+  rackPersist: number
+  rackLastDelivered: number
+  /** A loss probe is out: what was sent when it left, and whether it was a retransmission. */
+  probeOut: boolean
+  probeHighSeq: number
+  probeIsRetransmission: boolean
+  /** A reduction that may be undone: where it began, and retransmissions that no D-SACK told of; -1: none were made. */
+  undoMarked: boolean
+  undoMarker: number
+  undoRetrans: number
+  /** F-RTO is under way (RFC 5682). */
+  frto: boolean
+  /** The peer threw SACKed data away in this loss. */
+  isSackReneging: boolean
 
   // rtt
   srttUs: number
@@ -235,8 +272,9 @@ export class TcpSock extends Endpoint implements TimerOwner {
   mdevMaxUs: number
   rttvarUs: number
   rttSeq: number
+  /** Least RTT of net.ipv4.tcp_min_rtt_wlen seconds; INFINITE_RTT before the first sample. */
   minRttUs: number
-  minRttMs: number
+  minRtt: WindowedMin | null
 
   // congestion
   caState: number
@@ -256,6 +294,15 @@ export class TcpSock extends Endpoint implements TimerOwner {
   congestion: CongestionControl
   /** The algorithm's own memory. */
   congestionState: unknown
+
+  // rate sample (Rate.ts)
+  windowSentAt: number
+  deliveredAt: number
+  /** The count of deliveries at which the bubble that the application left is over; 0: none. */
+  appLimited: number
+  rateDelivered: number
+  rateIntervalUs: number
+  rateAppLimited: boolean
 
   // account
   delivered: number
@@ -317,6 +364,9 @@ export class TcpSock extends Endpoint implements TimerOwner {
     this.retransmits = 0
     this.backoff = 0
     this.totalRto = 0
+    this.totalRtoRecoveries = 0
+    this.totalRtoTimeMs = 0
+    this.rtoStampMs = 0
     this.rtoUs = 1_000_000
     this.probesOut = 0
     this.probesTstampMs = 0
@@ -377,13 +427,33 @@ export class TcpSock extends Endpoint implements TimerOwner {
     this.highSeq = 0
     this.retransStampMs = 0
     this.highestSack = 0
+    this.sentHead = null
+    this.sentTail = null
+    this.retransmitHint = null
+    this.lost = 0
+    this.rackSentAt = -1
+    this.rackEndSeq = 0
+    this.rackRttUs = 0
+    this.rackAdvanced = false
+    this.rackDsackSeen = false
+    this.rackSteps = 1
+    this.rackPersist = 0
+    this.rackLastDelivered = 0
+    this.probeOut = false
+    this.probeHighSeq = 0
+    this.probeIsRetransmission = false
+    this.undoMarked = false
+    this.undoMarker = 0
+    this.undoRetrans = -1
+    this.frto = false
+    this.isSackReneging = false
     this.srttUs = 0
     this.mdevUs = 1_000_000
     this.mdevMaxUs = 0
     this.rttvarUs = 0
     this.rttSeq = 0
-    this.minRttUs = 0x7fff_ffff
-    this.minRttMs = 0
+    this.minRttUs = INFINITE_RTT
+    this.minRtt = null
     this.caState = CA_OPEN
     this.sndCwnd = 10
     this.sndCwndCnt = 0
@@ -400,6 +470,12 @@ export class TcpSock extends Endpoint implements TimerOwner {
     this.cwndUsageSeq = 0
     this.congestion = congestion
     this.congestionState = null
+    this.windowSentAt = 0
+    this.deliveredAt = 0
+    this.appLimited = 0
+    this.rateDelivered = 0
+    this.rateIntervalUs = 0
+    this.rateAppLimited = false
     this.delivered = 0
     this.totalRetrans = 0
     this.bytesSent = 0
@@ -435,6 +511,9 @@ export const receiveWindow = (sock: TcpSock): number => {
   const window = (sock.rcvWup + sock.rcvWnd - sock.rcvNxt) | 0
   return window < 0 ? 0 : window
 }
+
+/** One past the highest SACKed segment; what is acknowledged while nothing is SACKed (Linux: tcp_highest_sack_seq). */
+export const highestSackSeq = (sock: TcpSock): number => (sock.sackedOut === 0 ? sock.sndUna : sock.highestSack)
 
 /** One past the last sequence number that the peer lets us send (Linux: tcp_wnd_end). */
 export const windowEnd = (sock: TcpSock): number => (sock.sndUna + sock.sndWnd) | 0

@@ -5,16 +5,36 @@
 import * as Counters from "./Counters.ts"
 import * as Done from "./Done.ts"
 import * as Listen from "./Listen.ts"
+import * as Loss from "./Loss.ts"
 import * as Output from "./Output.ts"
 import * as Points from "./Points.ts"
+import * as Rack from "./Rack.ts"
 import * as Recovery from "./Recovery.ts"
+import * as Reduction from "./Reduction.ts"
 import * as Retransmit from "./Retransmit.ts"
+import * as Rtt from "./Rtt.ts"
+import * as SendQueue from "./SendQueue.ts"
 import * as State from "./State.ts"
 import * as TimeWait from "./TimeWait.ts"
 import * as Timers from "./Timers.ts"
-import { ACK_SCHED, ACK_TIMER, CA_LOSS, PENDING_PROBE0, PENDING_RETRANS, type TcpSock } from "./TcpSock.ts"
+import * as Xmit from "./Xmit.ts"
+import {
+  ACK_SCHED,
+  ACK_TIMER,
+  CA_DISORDER,
+  CA_LOSS,
+  CA_RECOVERY,
+  INFINITE_SSTHRESH,
+  NAGLE_OFF,
+  PENDING_LOSS_PROBE,
+  PENDING_PROBE0,
+  PENDING_REO_TIMEOUT,
+  PENDING_RETRANS,
+  type TcpSock,
+  packetsInFlight
+} from "./TcpSock.ts"
 import { clockMs } from "./Clock.ts"
-import { ETIMEDOUT } from "./Errno.ts"
+import { ENOBUFS, ETIMEDOUT } from "./Errno.ts"
 
 /** HZ / 2 (TCP_RESOURCE_PROBE_INTERVAL). */
 const RESOURCE_PROBE_US = 500_000
@@ -29,9 +49,65 @@ const keepaliveProbes = (sock: TcpSock): number =>
 export const writeTimer = (sock: TcpSock): void => {
   const pending = sock.pending
   if (sock.state === State.CLOSE || sock.state === State.LISTEN || pending === 0) return
-  sock.pending = 0
-  if (pending === PENDING_PROBE0) probeTimer(sock)
-  else retransmitTimer(sock)
+  if (pending === PENDING_REO_TIMEOUT) {
+    reorderTimer(sock)
+  } else if (pending === PENDING_LOSS_PROBE) {
+    lossProbe(sock)
+  } else {
+    sock.pending = 0
+    if (pending === PENDING_PROBE0) probeTimer(sock)
+    else retransmitTimer(sock)
+  }
+}
+
+/** What might have been reordered has had its time (RFC 8985 §6.2; Linux: tcp_rack_reo_timeout). */
+const reorderTimer = (sock: TcpSock): void => {
+  sock.tcp.host.trace(Points.TCP_RACK_REO_TIMEOUT, sock, null)
+  const inFlight = packetsInFlight(sock)
+  const lost = sock.lost
+  Rack.detectLoss(sock)
+  if (inFlight !== packetsInFlight(sock)) {
+    if (sock.caState !== CA_RECOVERY) {
+      Recovery.enterRecovery(sock, false)
+      Reduction.reduceCwnd(sock, 1, sock.lost - lost, 0)
+    }
+    Retransmit.retransmitQueue(sock)
+  }
+  if (sock.pending !== PENDING_RETRANS) Timers.rearmRto(sock)
+}
+
+/** The probe's time has come: new data if there is any, else the last segment again (Linux: tcp_send_loss_probe). */
+const lossProbe = (sock: TcpSock): void => {
+  sock.tcp.host.trace(Points.TCP_SEND_LOSS_PROBE, sock, null)
+  if (!sock.probeOut && sendProbe(sock)) {
+    sock.probeOut = true
+    sock.probeHighSeq = sock.sndNxt
+    sock.net.count(Counters.LOSS_PROBES)
+    // The RTO runs from now on.
+    sock.pending = 0
+  }
+  Timers.rearmRto(sock)
+}
+
+const sendProbe = (sock: TcpSock): boolean => {
+  const mss = Output.currentMss(sock)
+  const head = sock.writeQueue.head
+  sock.probeIsRetransmission = false
+  if (head !== null && Xmit.fitsWindow(sock, head, mss)) {
+    const before = sock.packetsOut
+    Xmit.writeXmit(sock, mss, NAGLE_OFF, Xmit.PUSH_PROBE, 1)
+    return sock.packetsOut > before
+  }
+  let last = sock.rtxQueue.tail
+  if (last === null) return false
+  const bytes = (last.gsoSegments - 1) * mss
+  if (last.gsoSegments > 1 && last.length > bytes) {
+    if (sock.tcp.host.isInHostQueue(sock, last) || !SendQueue.fragment(sock, last, bytes, mss)) return false
+    last = last.next
+  }
+  if (last === null || Retransmit.resend(sock, last, 1) !== 0) return false
+  sock.probeIsRetransmission = true
+  return true
 }
 
 /** Linux: tcp_retransmit_timer. */
@@ -48,7 +124,7 @@ const retransmitTimer = (sock: TcpSock): void => {
       writeError(sock)
       return
     }
-    Recovery.enterLoss(sock)
+    Loss.enter(sock)
     Retransmit.retransmit(sock, head, 1)
     resetTimeout(sock)
     return
@@ -56,31 +132,55 @@ const retransmitTimer = (sock: TcpSock): void => {
   sock.net.count(Counters.TIMEOUTS)
   if (writeTimeout(sock, isOpening)) return
   if (sock.retransmits === 0) countFirstTimeout(sock)
-  Recovery.enterLoss(sock)
+  Loss.enter(sock)
+  if (sock.retransmits === 0) {
+    sock.totalRtoRecoveries++
+    sock.rtoStampMs = clockMs(sock)
+  }
   sock.retransmits++
   sock.totalRto++
   const first = sock.rtxQueue.head
-  if (first !== null && Retransmit.retransmit(sock, first, 1) < 0) {
+  if (first !== null && Retransmit.retransmit(sock, first, 1) === -ENOBUFS) {
     Timers.resetXmit(sock, PENDING_RETRANS, Math.min(sock.rtoUs, RESOURCE_PROBE_US))
     return
   }
   resetTimeout(sock)
 }
 
-/** Doubles the RTO and arms the timer; the first SYN timeouts stay linear where the sysctl says so. */
+/** TCP_THIN_LINEAR_RETRIES. */
+const THIN_RETRIES = 6
+
+/** So little is in flight that duplicates cannot tell of a loss (Linux: tcp_stream_is_thin). */
+const isThin = (sock: TcpSock): boolean => sock.packetsOut < 4 && sock.sndSsthresh < INFINITE_SSTHRESH
+
+/** Doubles the RTO and arms the timer; thin streams and the first SYN timeouts stay linear where the sysctls say so. */
 const resetTimeout = (sock: TcpSock): void => {
-  if (sock.state !== State.SYN_SENT || sock.totalRto > sock.net.sysctl.synLinearTimeouts) {
+  const sysctl = sock.net.sysctl
+  const isLinear = sysctl.thinLinearTimeouts !== 0 && sock.state === State.ESTABLISHED
+  if (isLinear && isThin(sock) && sock.retransmits <= THIN_RETRIES) {
+    sock.backoff = 0
+    Rtt.setRto(sock)
+  } else if (sock.state !== State.SYN_SENT || sock.totalRto > sysctl.synLinearTimeouts) {
     sock.backoff++
-    sock.rtoUs = Math.min(sock.rtoUs * 2, sock.net.sysctl.rtoMax * 1000)
+    sock.rtoUs = Math.min(sock.rtoUs * 2, sysctl.rtoMax * 1000)
   }
-  Timers.resetXmit(sock, PENDING_RETRANS, sock.rtoUs)
+  Timers.resetXmit(sock, PENDING_RETRANS, clampToUserTimeout(sock))
+}
+
+/** The RTO, or what TCP_USER_TIMEOUT leaves of it (Linux: tcp_clamp_rto_to_user_timeout). */
+const clampToUserTimeout = (sock: TcpSock): number => {
+  const timeout = sock.options.userTimeoutMs
+  if (timeout === 0) return sock.rtoUs
+  const left = timeout - ((clockMs(sock) - sock.retransStampMs) | 0)
+  return left <= 0 ? 1000 : Math.min(sock.rtoUs, left * 1000)
 }
 
 const countFirstTimeout = (sock: TcpSock): void => {
-  if (sock.caState === CA_LOSS) sock.net.count(Counters.LOSS_FAILURES)
-  else if (sock.caState === 3) sock.net.count(sock.sackOk ? Counters.SACK_RECOVERY_FAIL : Counters.RENO_RECOVERY_FAIL)
-  else if (sock.caState === 1 || sock.sackedOut > 0) {
-    sock.net.count(sock.sackOk ? Counters.SACK_FAILURES : Counters.RENO_FAILURES)
+  const { net, sackOk } = sock
+  if (sock.caState === CA_RECOVERY) net.count(sackOk ? Counters.SACK_RECOVERY_FAIL : Counters.RENO_RECOVERY_FAIL)
+  else if (sock.caState === CA_LOSS) net.count(Counters.LOSS_FAILURES)
+  else if (sock.caState === CA_DISORDER || sock.sackedOut > 0) {
+    net.count(sackOk ? Counters.SACK_FAILURES : Counters.RENO_FAILURES)
   }
 }
 

@@ -3,10 +3,13 @@
  * (one timer). Each is made when it is first armed. What they do is TimerHandlers.ts (RFC 6298, RFC 1122 §4.2.3.6; Linux:
  * net/ipv4/tcp_timer.c).
  */
-import { PENDING_PROBE0, PENDING_RETRANS, type TcpSock } from "./TcpSock.ts"
+import { PENDING_LOSS_PROBE, PENDING_PROBE0, PENDING_REO_TIMEOUT, PENDING_RETRANS, type TcpSock } from "./TcpSock.ts"
+import { clockMs } from "./Clock.ts"
 import { TIMER_DELACK, TIMER_KEEPALIVE, TIMER_RETRANSMIT } from "./TcpHost.ts"
 
 export const ATO_MIN_US = 40_000
+/** Least timeout of RACK and the tail loss probe (TCP_TIMEOUT_MIN_US). */
+export const TIMEOUT_MIN_US = 2_000
 export const DELACK_MAX_US = 200_000
 /** Milliseconds of the first timeout (TCP_TIMEOUT_INIT). */
 export const initialTimeoutMs = 1000
@@ -28,10 +31,24 @@ export const clearXmit = (sock: TcpSock): void => {
   sock.retransmitTimer?.cancel()
 }
 
-/** The retransmission timer runs while something is in flight, from now on (RFC 6298 §5; Linux: tcp_rearm_rto). */
+/** Time until the RTO that runs since the head was last sent, us; it may be past (Linux: tcp_rto_delta_us). */
+export const rtoRemainingUs = (sock: TcpSock): number => {
+  const head = sock.rtxQueue.head
+  if (head === null) return sock.rtoUs
+  return sock.rtoUs - Math.floor((sock.tcp.host.now() - head.sentAt) / 1000)
+}
+
+/**
+ * The retransmission timer runs while something is in flight, from now on (RFC 6298 §5; Linux: tcp_rearm_rto). After a probe's
+ * or a reordering timer it goes on with what is left of the RTO.
+ */
 export const rearmRto = (sock: TcpSock): void => {
-  if (sock.packetsOut === 0) clearXmit(sock)
-  else resetXmit(sock, PENDING_RETRANS, sock.rtoUs)
+  if (sock.packetsOut === 0) {
+    clearXmit(sock)
+    return
+  }
+  const isOther = sock.pending === PENDING_REO_TIMEOUT || sock.pending === PENDING_LOSS_PROBE
+  resetXmit(sock, PENDING_RETRANS, isOther ? Math.max(rtoRemainingUs(sock), 1) : sock.rtoUs)
 }
 
 export const clearAll = (sock: TcpSock): void => {
@@ -81,8 +98,16 @@ export const ackProbe = (sock: TcpSock): void => {
     sock.probesTstampMs = 0
     clearXmit(sock)
   } else {
-    resetXmit(sock, PENDING_PROBE0, probe0WhenUs(sock))
+    resetXmit(sock, PENDING_PROBE0, clampProbe0(sock, probe0WhenUs(sock)))
   }
+}
+
+/** A probe must not be later than TCP_USER_TIMEOUT allows (Linux: tcp_clamp_probe0_to_user_timeout). */
+const clampProbe0 = (sock: TcpSock, whenUs: number): number => {
+  const timeout = sock.options.userTimeoutMs
+  if (timeout === 0 || sock.probesTstampMs === 0) return whenUs
+  const elapsed = Math.max(0, (clockMs(sock) - sock.probesTstampMs) | 0)
+  return Math.min(whenUs, Math.max((timeout - elapsed) * 1000, TIMEOUT_MIN_US))
 }
 
 // ── Keepalive ──

@@ -3,11 +3,13 @@
  * (Linux: tcp_write_xmit and what it calls, net/ipv4/tcp_output.c).
  */
 import * as Tcp from "@darkfiber/wire/Tcp"
+import * as LossProbe from "./LossProbe.ts"
 import * as Output from "./Output.ts"
 import * as Points from "./Points.ts"
 import * as Retransmit from "./Retransmit.ts"
 import * as SendQueue from "./SendQueue.ts"
 import * as State from "./State.ts"
+import * as TsoSize from "./TsoSize.ts"
 import { CA_RECOVERY, NAGLE_CORK, NAGLE_PUSH, type TcpSock, packetsInFlight, windowEnd } from "./TcpSock.ts"
 import { type Segment, isAfter, isBefore } from "./Segment.ts"
 import { clockMs } from "./Clock.ts"
@@ -23,16 +25,6 @@ const isHeldBack = (sock: TcpSock, isPartial: boolean, nonagle: number): boolean
 
 const nagleTest = (sock: TcpSock, segment: Segment, mss: number, nonagle: number): boolean =>
   (nonagle & NAGLE_PUSH) !== 0 || (segment.flags & Tcp.FIN) !== 0 || !isHeldBack(sock, segment.length < mss, nonagle)
-
-/** Wire segments in a super-segment (Linux: tcp_tso_autosize): about a millisecond's worth, more on short paths. */
-export const tsoSegments = (sock: TcpSock, mss: number): number => {
-  const sysctl = sock.net.sysctl
-  let bytes = Math.floor(sock.pacingRate / 1024)
-  const shift = sock.minRttUs >> sysctl.tsoRttLog
-  if (shift < 31) bytes += sock.gsoMaxSize >> shift
-  bytes = Math.min(bytes, sock.gsoMaxSize - 1 - 60 - 20)
-  return Math.min(Math.max(Math.floor(bytes / mss), sysctl.minTsoSegs), sock.gsoMaxSegs)
-}
 
 /** Bytes of `segment` that go out now (Linux: tcp_mss_split_point). */
 const splitPoint = (sock: TcpSock, segment: Segment, mss: number, segments: number, nonagle: number): number => {
@@ -69,19 +61,6 @@ const shouldDefer = (sock: TcpSock, segment: Segment, segments: number): boolean
   return true
 }
 
-/** Too much of this socket waits in qdisc and driver (TSQ; Linux: tcp_small_queue_check). */
-const isThrottled = (sock: TcpSock, segment: Segment): boolean => {
-  const waiting = sock.tcp.host.wmemAlloc(sock)
-  if (waiting === 0) return false
-  const limit = Math.min(
-    Math.max(2 * segment.truesize, Math.floor(sock.pacingRate / 1024)),
-    sock.net.sysctl.limitOutputBytes
-  )
-  if (waiting <= limit || sock.rtxQueue.head === null) return false
-  sock.throttled = true
-  return true
-}
-
 /** Rate that super-segment sizes follow, bytes a second (Linux: tcp_update_pacing_rate). */
 export const updatePacingRate = (sock: TcpSock): void => {
   const sysctl = sock.net.sysctl
@@ -91,6 +70,10 @@ export const updatePacingRate = (sock: TcpSock): void => {
   sock.pacingRate = Math.min(rate, sock.options.maxPacingRate)
 }
 
+/** `pushOne` of {@link writeXmit}. */
+export const PUSH_ONE = 1
+export const PUSH_PROBE = 2
+
 /** Result of {@link writeXmit}: nothing is in flight and something waits; nothing more may be sent; the budget is spent. */
 export const BLOCKED = 1
 export const DONE = 0
@@ -99,7 +82,8 @@ export const MORE = 2
 /**
  * Sends what may be sent.
  *
- * @param pushOne 1: at most one segment, sent even if deferring would be better; 0: as much as the budget allows
+ * @param pushOne PUSH_ONE: at most one segment, sent even if deferring would be better; PUSH_PROBE: likewise, whatever cwnd
+ *   says; 0: as much as the budget allows
  * @param budget most (super-)segments
  */
 export const writeXmit = (sock: TcpSock, mss: number, nonagle: number, pushOne: number, budget: number): number => {
@@ -108,7 +92,7 @@ export const writeXmit = (sock: TcpSock, mss: number, nonagle: number, pushOne: 
   let isCwndLimited = false
   let result = DONE
   const packetsBefore = sock.packetsOut
-  const segments = tsoSegments(sock, mss)
+  const segments = TsoSize.segments(sock, mss)
   tcp.host.trace(Points.TCP_WRITE_XMIT, sock, null)
   for (let segment = sock.writeQueue.head; segment !== null; segment = sock.writeQueue.head) {
     if (sent >= budget) {
@@ -116,12 +100,12 @@ export const writeXmit = (sock: TcpSock, mss: number, nonagle: number, pushOne: 
       break
     }
     SendQueue.setGso(segment, mss)
-    const quota = Output.cwndQuota(sock)
+    let quota = Output.cwndQuota(sock)
     if (quota === 0) {
-      isCwndLimited = true
-      break
+      if (pushOne !== PUSH_PROBE) break
+      quota = 1
     }
-    if (!mayGo(sock, segment, mss)) break
+    if (!fitsWindow(sock, segment, mss)) break
     const fits = Math.min(quota, segments)
     if (segment.gsoSegments === 1) {
       const isLast = segment === sock.writeQueue.tail
@@ -133,7 +117,7 @@ export const writeXmit = (sock: TcpSock, mss: number, nonagle: number, pushOne: 
     const limit = segment.gsoSegments > 1 ? splitPoint(sock, segment, mss, fits, nonagle) : mss
     if (limit <= 0) break
     if (segment.length > limit && !SendQueue.fragment(sock, segment, limit, mss)) break
-    if (isThrottled(sock, segment)) break
+    if (TsoSize.isThrottled(sock, segment, 0)) break
     if (Output.transmit(sock, segment, segment.seq, segment.flags) !== 0) break
     const length = segment.length
     Output.newDataSent(sock, segment)
@@ -141,17 +125,18 @@ export const writeXmit = (sock: TcpSock, mss: number, nonagle: number, pushOne: 
     sent++
     if (pushOne !== 0) break
   }
-  if (sent > 0 && inCwndReduction(sock)) sock.prrOut += sock.packetsOut - packetsBefore
-  if (sent > 0 || isCwndLimited) {
-    isCwndLimited ||= packetsInFlight(sock) >= sock.sndCwnd
-    Output.validateCwnd(sock, isCwndLimited)
+  if (packetsInFlight(sock) >= sock.sndCwnd) isCwndLimited = true
+  if (sent > 0 || isCwndLimited) Output.validateCwnd(sock, isCwndLimited)
+  if (sent > 0) {
+    if (inCwndReduction(sock)) sock.prrOut += sock.packetsOut - packetsBefore
+    if (pushOne !== PUSH_PROBE) LossProbe.schedule(sock, false)
+    return result
   }
-  if (sent > 0) return result
   return result === MORE ? MORE : sock.packetsOut === 0 && sock.writeQueue.head !== null ? BLOCKED : DONE
 }
 
 /** Whether the peer's window has room for the segment's first part (Linux: tcp_snd_wnd_test). */
-const mayGo = (sock: TcpSock, segment: Segment, mss: number): boolean => {
+export const fitsWindow = (sock: TcpSock, segment: Segment, mss: number): boolean => {
   const end = segment.length > mss ? (segment.seq + mss) | 0 : segment.endSeq
   return !isAfter(end, windowEnd(sock))
 }

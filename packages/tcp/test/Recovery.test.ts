@@ -6,33 +6,12 @@ import { cubeRoot, cubic } from "../src/Cubic.ts"
 import { reno } from "../src/Reno.ts"
 import * as Rtt from "../src/Rtt.ts"
 import { isAfter, isBefore, isBetween } from "../src/Segment.ts"
-import * as SockOpt from "../src/SockOpt.ts"
+import * as Timers from "../src/Timers.ts"
 import { CA_LOSS, CA_OPEN, CA_RECOVERY, INFINITE_SSTHRESH, type TcpSock } from "../src/TcpSock.ts"
-import { Puppet, type Say } from "./Puppet.ts"
+import { Puppet } from "./Puppet.ts"
+import { sent, seqs } from "./Sent.ts"
 
 const MS = 1e6
-
-/** A connection with MSS 1000 that has `count` segments out; the peer is silent. */
-const sent = (count: number, options: Say = { sackOk: true }, algorithm = "reno"): Puppet => {
-  const puppet = new Puppet({ gsoMaxSize: 0 })
-  puppet.connect((sock) => {
-    SockOpt.setCongestion(sock, algorithm)
-    SockOpt.setSendBuffer(sock, 212_992)
-  })
-  puppet.run(10 * MS)
-  puppet.say({ flags: 0x12, ack: 1, mss: 1000, ...options })
-  // The first ACK after the SYN-ACK is a window update, not a duplicate.
-  puppet.say({ seq: 1, ack: 1 })
-  puppet.sock!.sndCwnd = count
-  puppet.forget()
-  puppet.stream!.write(new Uint8Array(100_000))
-  puppet.run(1 * MS)
-  assert.strictEqual(puppet.heard.length, count)
-  puppet.forget()
-  return puppet
-}
-
-const seqs = (puppet: Puppet): ReadonlyArray<number> => puppet.heard.map((segment) => segment.seq)
 
 describe("fast retransmit", () => {
   it("by three duplicate ACKs (RFC 5681 §3.2)", () => {
@@ -95,6 +74,9 @@ describe("timeout", () => {
   it("makes cwnd one segment and sends all again in slow start (RFC 5681 §3.1)", () => {
     const puppet = sent(10)
     const sock = puppet.sock!
+    sock.net.sysctl.earlyRetrans = 0
+    sock.net.sysctl.frto = 0
+    Timers.rearmRto(sock)
     puppet.run(250 * MS)
     assert.strictEqual(sock.caState, CA_LOSS)
     assert.deepStrictEqual(seqs(puppet), [1])

@@ -1,0 +1,32 @@
+/**
+ * How large super-segments are, and how much of a socket may wait below TCP (Linux: tcp_tso_autosize, tcp_tso_segs,
+ * tcp_small_queue_check, net/ipv4/tcp_output.c).
+ */
+import type { TcpSock } from "./TcpSock.ts"
+import type { Segment } from "./Segment.ts"
+
+/** Wire segments in a super-segment (Linux: tcp_tso_autosize): about a millisecond's worth, more on short paths. */
+export const segments = (sock: TcpSock, mss: number): number => {
+  const sysctl = sock.net.sysctl
+  let bytes = Math.floor(sock.pacingRate / 1024)
+  const shift = sock.minRttUs >> sysctl.tsoRttLog
+  if (shift < 31) bytes += sock.gsoMaxSize >> shift
+  bytes = Math.min(bytes, sock.gsoMaxSize - 1 - 60 - 20)
+  return Math.min(Math.max(Math.floor(bytes / mss), sysctl.minTsoSegs), sock.gsoMaxSegs)
+}
+
+/**
+ * Too much of this socket waits in qdisc and driver (TSQ; Linux: tcp_small_queue_check).
+ *
+ * @param factor 1 for a retransmission: it may wait for twice as much
+ */
+export const isThrottled = (sock: TcpSock, segment: Segment, factor: number): boolean => {
+  const waiting = sock.tcp.host.wmemAlloc(sock)
+  if (waiting === 0) return false
+  const limit =
+    Math.min(Math.max(2 * segment.truesize, Math.floor(sock.pacingRate / 1024)), sock.net.sysctl.limitOutputBytes) *
+    (1 << factor)
+  if (waiting <= limit || sock.rtxQueue.head === null) return false
+  sock.throttled = true
+  return true
+}
