@@ -77,6 +77,8 @@ export interface SwarmTargets {
 }
 
 export interface SwarmOptions {
+  /** Names the random streams. */
+  readonly id: string
   /** Faults begin in `from` … `until` and are over by `until`, ns. */
   readonly from: number
   readonly until: number
@@ -89,6 +91,7 @@ export interface SwarmOptions {
 }
 
 export const swarmDefaults: SwarmOptions = {
+  id: "swarm",
   from: 0,
   until: 10_000_000_000,
   countMax: 4,
@@ -136,7 +139,7 @@ const draw = <A>(
   options: SwarmOptions,
   make: (target: A, time: number, end: number, random: RandomStream) => Fault
 ): ReadonlyArray<Fault> => {
-  const random = new RandomStream(seed, `fault/swarm/${kind}`)
+  const random = new RandomStream(seed, `fault/${options.id}/${kind}`)
   const isOn = random.chance(0.5)
   const count = random.between(1, Math.max(1, options.countMax))
   const span = options.until - options.from

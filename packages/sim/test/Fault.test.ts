@@ -2,6 +2,7 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { cases } from "@darkfiber/tooling/Cases"
 import * as Fault from "../src/Fault.ts"
+import { ruleKinds, ruleSwarmDefaults, swarmRules } from "../src/RuleSwarm.ts"
 import { type FaultEvent, install, swarm, swarmDefaults, type SwarmTargets, targetOf } from "../src/FaultPlan.ts"
 import { FCS_BAD } from "../src/FrameSlab.ts"
 import { Runtime } from "../src/Runtime.ts"
@@ -150,6 +151,29 @@ describe("FaultPlan", () => {
     const crashes = (from: SwarmTargets) => swarm(5, from).filter((event) => event._tag === "CrashHost")
     expect(crashes({ ...targets, links: ["x", "y", "z"] })).toEqual(crashes(targets))
   })
+
+  it("swarmRules: same seed same rules, inside the window, by kind from its own stream; another id, other rules", () =>
+    fc.assert(
+      fc.property(fc.maxSafeInteger(), (seed) => {
+        const directions = ["a", "b"]
+        const options = { ...ruleSwarmDefaults, from: 1000, until: 2_000_000 }
+        const rules = swarmRules(seed, ruleKinds, directions, options)
+        expect(swarmRules(seed, ruleKinds, directions, options)).toEqual(rules)
+        for (const rule of rules) {
+          expect(rule.from).toBeGreaterThanOrEqual(1000)
+          expect(rule.until).toBeLessThanOrEqual(2_000_000)
+          expect(rule.until).toBeGreaterThan(rule.from)
+          expect(rule.probability).toBeLessThanOrEqual(ruleSwarmDefaults.shareMax)
+          expect(directions).toContain(rule.direction)
+        }
+        const drops = rules.filter((rule) => rule.action._tag === "Drop")
+        expect(swarmRules(seed, ["drop"], directions, options)).toEqual(drops)
+        if (rules.length > 0)
+          expect(swarmRules(seed, ruleKinds, directions, { ...options, id: "x" })).not.toEqual(rules)
+        expect(swarmRules(seed, ruleKinds, [], options)).toEqual([])
+      }),
+      { numRuns: cases(100) }
+    ))
 
   it("install carries events out at their times on each island concerned, and names what has no target", () => {
     const world = new World(1)

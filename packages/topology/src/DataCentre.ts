@@ -230,7 +230,7 @@ export class DataCentre implements FaultPlan.FaultTargets {
   }
 
   private installFaults(): void {
-    const rules = Faults.rulesOf(this.plan)
+    const rules = Faults.rulesOf(this.plan, this.options.seed)
     this.plan.links.forEach((link, index) => {
       for (const side of [0, 1] as const) {
         const direction = Faults.directionName(link, side)
@@ -240,7 +240,7 @@ export class DataCentre implements FaultPlan.FaultTargets {
         end.setFaults(new Fault.FaultChain(this.world, direction, own))
       }
     })
-    FaultPlan.install(Faults.eventsOf(this.plan), this.runtime, this)
+    FaultPlan.install(Faults.eventsOf(this.plan, this.options.seed), this.runtime, this)
   }
 
   private directionEnd(direction: string): LinkEnd | undefined {

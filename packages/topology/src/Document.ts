@@ -5,6 +5,7 @@
  * What is left out takes the default stated with the field; `Plan.ts` turns a document into plain numbers.
  */
 import { Schema } from "effect"
+import * as FaultSwarm from "./FaultSwarm.ts"
 import * as Units from "./Units.ts"
 
 const text = (pattern: RegExp, description: string, expected: string) =>
@@ -218,6 +219,29 @@ export const Fault = Schema.Union([
     factor: Schema.Finite.check(Schema.isBetween({ minimum: 1, maximum: 1000 })).annotate({
       description: "how much longer everything takes"
     })
+  }),
+  Schema.Struct({
+    kind: Schema.Literal("swarm"),
+    ...faultTime,
+    kinds: Schema.optionalKey(
+      Schema.Array(Schema.Literals(FaultSwarm.kinds)).annotate({
+        description: "what the seed may choose from, each on or off for the whole run; default all"
+      })
+    ),
+    links: Schema.optionalKey(
+      Schema.Array(Schema.String).annotate({ description: "links it may hit, each by one end; default all" })
+    ),
+    hosts: Schema.optionalKey(Schema.Array(Schema.String).annotate({ description: "hosts it may hit; default all" })),
+    count: Schema.optionalKey(int(1, 1000, "most faults of one kind; default 3")),
+    shortest: Schema.optionalKey(duration("shortest life of a fault; default 1ms")),
+    longest: Schema.optionalKey(duration("longest life of a fault; default 500ms")),
+    share: Schema.optionalKey(share("largest share of frames that a rule hits; default 20%")),
+    by: Schema.optionalKey(duration("longest delay of a frame; default 1ms")),
+    factor: Schema.optionalKey(
+      Schema.Finite.check(Schema.isBetween({ minimum: 2, maximum: 1000 })).annotate({
+        description: "how much slower a core gets at most; default 50"
+      })
+    )
   })
 ]).annotate({ identifier: "Fault" })
 export type Fault = typeof Fault.Type

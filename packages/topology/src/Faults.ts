@@ -3,6 +3,7 @@
  */
 import * as Fault from "@darkfiber/sim/Fault"
 import type { FaultEvent } from "@darkfiber/sim/FaultPlan"
+import * as FaultSwarm from "./FaultSwarm.ts"
 import type * as Plan from "./Plan.ts"
 
 /** The name of one direction of a link: from the end named first to the other, or back. */
@@ -34,15 +35,24 @@ const actionOf = (fault: Plan.FaultPlan): Fault.FaultAction | undefined => {
     case "link-down":
     case "crash":
     case "slow-core":
+    case "swarm":
       return undefined
     default:
       return fault.kind satisfies never
   }
 }
 
+/** Both directions of the links that a swarm may hit. */
+const directionsOfSwarm = (plan: Plan.Plan, swarm: FaultSwarm.Swarm): ReadonlyArray<string> =>
+  plan.links
+    .filter((link) => swarm.links.includes(link.name))
+    .flatMap((link) => [directionName(link, 0), directionName(link, 1)])
+
 /** Rules on frames, in the order of the file. */
-export const rulesOf = (plan: Plan.Plan): ReadonlyArray<Fault.FaultRule> =>
+export const rulesOf = (plan: Plan.Plan, seed: number): ReadonlyArray<Fault.FaultRule> =>
   plan.faults.flatMap((fault) => {
+    const { swarm } = fault
+    if (swarm !== null) return FaultSwarm.rulesOf(fault, swarm, seed, directionsOfSwarm(plan, swarm))
     const action = actionOf(fault)
     if (action === undefined) return []
     return directionsOf(fault, plan.links[fault.link]!).map((direction) => ({
@@ -58,7 +68,7 @@ export const rulesOf = (plan: Plan.Plan): ReadonlyArray<Fault.FaultRule> =>
   })
 
 /** What happens to things, in the order of time. */
-export const eventsOf = (plan: Plan.Plan): ReadonlyArray<FaultEvent> => {
+export const eventsOf = (plan: Plan.Plan, seed: number): ReadonlyArray<FaultEvent> => {
   const events: Array<FaultEvent> = []
   const both = (
     fault: Plan.FaultPlan,
@@ -69,8 +79,10 @@ export const eventsOf = (plan: Plan.Plan): ReadonlyArray<FaultEvent> => {
     if (fault.until !== Infinity) events.push(end(fault.until))
   }
   for (const fault of plan.faults) {
-    const { core, factor, host, kind } = fault
-    if (kind === "crash") {
+    const { core, factor, host, kind, swarm } = fault
+    if (swarm !== null) {
+      events.push(...FaultSwarm.eventsOf(fault, swarm, seed, directionsOfSwarm(plan, swarm), plan.hosts))
+    } else if (kind === "crash") {
       both(
         fault,
         (time) => ({ _tag: "CrashHost", time, host }),

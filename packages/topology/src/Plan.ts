@@ -4,6 +4,7 @@
  * Times are nanoseconds, rates bits per second, sizes bytes, addresses int32, MAC addresses 48-bit numbers.
  */
 import type { Fault } from "./Document.ts"
+import type { Swarm } from "./FaultSwarm.ts"
 
 export type Kernel = "3.10" | "6.x"
 
@@ -157,6 +158,8 @@ export interface FaultPlan {
   readonly host: string
   readonly core: number
   readonly factor: number
+  /** Faults that the seed chooses; null for a fault of its own. */
+  readonly swarm: Swarm | null
 }
 
 export interface Plan {

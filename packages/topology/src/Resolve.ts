@@ -4,6 +4,7 @@
 import { Result } from "effect"
 import type * as Document from "./Document.ts"
 import * as Fabric from "./Fabric.ts"
+import * as FaultSwarm from "./FaultSwarm.ts"
 import type * as Plan from "./Plan.ts"
 import type { Path } from "./Read.ts"
 import * as HostResolve from "./HostResolve.ts"
@@ -52,7 +53,7 @@ export const resolve = (document: Document.Document): Result.Result<Plan.Plan, R
   return Result.succeed({
     name: document.name ?? "topology",
     kernel,
-    duration: document.duration === undefined ? defaults.duration : Units.duration(document.duration)!,
+    duration: durationOf(document),
     costs: document.costs ?? "default",
     checksums: document.checksums ?? "filled",
     hosts,
@@ -297,11 +298,17 @@ const resolveFault = (
     end: 0 as 0 | 1,
     direction: "direction" in fault ? (fault.direction ?? "both") : ("both" as const),
     share: "share" in fault && fault.share !== undefined ? Units.share(fault.share)! : 1,
-    by: "by" in fault ? Units.duration(fault.by)! : 0,
+    by: "by" in fault && fault.by !== undefined ? Units.duration(fault.by)! : 0,
     what: "what" in fault ? (fault.what ?? "fcs") : ("fcs" as const),
     host: "host" in fault ? fault.host : "",
     core: "core" in fault ? fault.core : 0,
-    factor: "factor" in fault ? fault.factor : 1
+    factor: "factor" in fault ? (fault.factor ?? 1) : 1,
+    swarm: null as FaultSwarm.Swarm | null
+  }
+  if (fault.kind === "swarm") {
+    if (fault.for === undefined) resolved.until = durationOf(document)
+    resolved.swarm = resolveSwarm(fault, index, document, links, problems)
+    if (resolved.until <= at) problems.add(["faults", index, "at"], "a time before the end of the run")
   }
   if (resolved.share > 1) problems.add(["faults", index, "share"], "a share of at most 100%")
   if ("link" in fault) {
@@ -325,6 +332,46 @@ const resolveFault = (
     }
   }
   return resolved
+}
+
+const durationOf = (document: Document.Document): number =>
+  document.duration === undefined ? defaults.duration : Units.duration(document.duration)!
+
+const resolveSwarm = (
+  fault: Extract<Document.Fault, { readonly kind: "swarm" }>,
+  index: number,
+  document: Document.Document,
+  links: ReadonlyArray<Plan.LinkPlan>,
+  problems: Problems
+): FaultSwarm.Swarm => {
+  const hosts = fault.hosts ?? Object.keys(document.hosts)
+  hosts.forEach((host, at) => {
+    if (Object.hasOwn(document.hosts, host)) return
+    const known = someOf(Object.keys(document.hosts))
+    problems.add(["faults", index, "hosts", at], `there is no host ${host}, expected ${known}`)
+  })
+  const named = (fault.links ?? []).flatMap((text, at) => {
+    const found = links.find((link) => link.ends.some((end) => `${end.node}:${end.port}` === text))
+    if (found !== undefined) return [found.name]
+    problems.add(["faults", index, "links", at], `no cable is plugged into ${text}, expected ${someOf(endsOf(links))}`)
+    return []
+  })
+  const nanos = (text: string | undefined, otherwise: number): number =>
+    text === undefined ? otherwise : Units.duration(text)!
+  const durationMin = nanos(fault.shortest, FaultSwarm.defaults.durationMin)
+  const durationMax = nanos(fault.longest, Math.max(durationMin, FaultSwarm.defaults.durationMax))
+  if (durationMin > durationMax) problems.add(["faults", index, "shortest"], "a time of at most `longest`")
+  return {
+    kinds: fault.kinds ?? FaultSwarm.kinds,
+    links: fault.links === undefined ? links.map((link) => link.name) : named,
+    hosts,
+    countMax: fault.count ?? FaultSwarm.defaults.countMax,
+    durationMin,
+    durationMax,
+    shareMax: fault.share === undefined ? FaultSwarm.defaults.shareMax : Units.share(fault.share)!,
+    delayMax: nanos(fault.by, FaultSwarm.defaults.delayMax),
+    slownessMax: fault.factor ?? FaultSwarm.defaults.slownessMax
+  }
 }
 
 const endsOf = (links: ReadonlyArray<Plan.LinkPlan>): ReadonlyArray<string> =>

@@ -90,14 +90,14 @@ const table: ReadonlyArray<readonly [what: string, content: string, complaints: 
     fault("{ kind: explode, at: 1s }"),
     [
       "3:13: faults.0.kind: expected a kind, one of drop, delay, duplicate, corrupt, reorder, cut, link-down, crash, " +
-        'slow-core, found "explode"'
+        'slow-core, swarm, found "explode"'
     ]
   ],
   [
     "a fault without a kind",
     fault("{ at: 1s }"),
     [
-      "3:5: faults.0: the key kind is missing, one of drop, delay, duplicate, corrupt, reorder, cut, link-down, crash, slow-core"
+      "3:5: faults.0: the key kind is missing, one of drop, delay, duplicate, corrupt, reorder, cut, link-down, crash, slow-core, swarm"
     ]
   ],
   ["a fault without a link", fault("{ kind: drop, at: 1s }"), ["3:5: faults.0.link: the key link is missing"]],

@@ -202,6 +202,18 @@ const table: ReadonlyArray<readonly [what: string, text: string, complaints: Rea
     ["4:40: there is no host c, expected one of a, b", "4:87: host a has 2 cores, counted from 0"]
   ],
   [
+    "a swarm of faults on what is not there, with times that contradict each other",
+    `${two(nic(""), nic(""))}links: [ { endpoints: ["a:eth0", "b:eth0"] } ]\nduration: 1s\nfaults:\n` +
+      `  - { kind: swarm, at: 0s, hosts: [a, c], links: ["a:eth0", "a:eth1"], shortest: 2s, longest: 1s }\n` +
+      `  - { kind: swarm, at: 1s }\n`,
+    [
+      "7:39: there is no host c, expected one of a, b",
+      "7:61: no cable is plugged into a:eth1, expected one of a:eth0, b:eth0",
+      "7:82: a time of at most `longest`",
+      "8:24: a time before the end of the run"
+    ]
+  ],
+  [
     "a route of a router that no port leads to",
     "hosts: {}\nrouters: { r: { routes: [ { to: 10.0.0.0/8, via: 10.0.0.1 } ] } }\n",
     ["2:27: no port of the router leads there, expected `via` an address on one of its wires or `device` portN"]

@@ -159,7 +159,7 @@ export const build = (seed: number, dispatch: "poll" | "fiber" = "poll"): SwarmC
             Array.from({ length: cores }, (_, core) => ({ host: name, core }))
           )
         },
-        { from: 0, until: HEALED, countMax: 3, durationMin: MS, durationMax: 500 * MS, slownessMax: 50 }
+        { id: "swarm", from: 0, until: HEALED, countMax: 3, durationMin: MS, durationMax: 500 * MS, slownessMax: 50 }
       )
       const missing = FaultPlan.install(events, made.runtime, made)
       if (missing.length > 0) throw new Error(`faults without a target: ${JSON.stringify(missing)}`)
