@@ -19,6 +19,8 @@ export interface SysctlDefault {
   readonly min?: number
   readonly max?: number
   readonly readOnly?: boolean
+  /** Texts: the form in which one is kept; null for one that is refused. */
+  readonly normalize?: (text: string) => string | null
 }
 
 const WIDTH_MAX = 3
@@ -144,7 +146,7 @@ export class SysctlTable {
   numbers: Float64Array
   /** The array is this table's alone. */
   private own: boolean
-  /** Texts that differ from the default. */
+  /** Texts that were set. */
   private texts: Map<string, string> | null
 
   constructor(defaults: SysctlDefaults, parent: SysctlTable | null) {
@@ -174,13 +176,20 @@ export class SysctlTable {
     return Array.from(this.numbers.subarray(slot, slot + width)).join("\t")
   }
 
+  /** A text that was set; null when it has its default still. */
+  writtenText(name: string): string | null {
+    return this.texts?.get(name) ?? null
+  }
+
   /** Sets from the text a user writes. @returns 0, -ENOENT, -EACCES or -EINVAL */
   set(name: string, text: string): number {
     const entry = this.defaults.entries.get(name)
     if (entry === undefined) return -ENOENT
     if (entry.readOnly === true) return -EACCES
     if (typeof entry.value === "string") {
-      this.putText(name, text.trim())
+      const kept = entry.normalize === undefined ? text.trim() : entry.normalize(text)
+      if (kept === null) return -EINVAL
+      this.putText(name, kept)
       return 0
     }
     const width = typeof entry.value === "number" ? 1 : entry.value.length

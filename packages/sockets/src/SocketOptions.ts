@@ -48,7 +48,11 @@ export const TCP_INFO = 11
 export const TCP_QUICKACK = 12
 export const TCP_CONGESTION = 13
 export const TCP_USER_TIMEOUT = 18
+export const TCP_FASTOPEN = 23
 export const TCP_NOTSENT_LOWAT = 25
+export const TCP_FASTOPEN_CONNECT = 30
+export const TCP_FASTOPEN_KEY = 33
+export const TCP_FASTOPEN_NO_COOKIE = 34
 
 /** SO_LINGER. */
 export interface Linger {
@@ -58,6 +62,6 @@ export interface Linger {
 
 /**
  * Numbers for most options; times (SO_RCVTIMEO, SO_SNDTIMEO) in ns, 0 for none; texts for SO_BINDTODEVICE and
- * TCP_CONGESTION; records for SO_LINGER and TCP_INFO.
+ * TCP_CONGESTION; bytes for TCP_FASTOPEN_KEY; records for SO_LINGER and TCP_INFO.
  */
-export type OptionValue = number | string | Linger | Readonly<Record<string, number>>
+export type OptionValue = number | string | Uint8Array | Linger | Readonly<Record<string, number>>

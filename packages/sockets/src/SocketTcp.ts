@@ -7,16 +7,19 @@ import type { Core } from "@darkfiber/hardware/cpu/Core"
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import type { Netns } from "@darkfiber/kernel-net/Netns"
 import * as Close from "@darkfiber/tcp/Close"
+import * as FastOpen from "@darkfiber/tcp/FastOpen"
 import * as Handshake from "@darkfiber/tcp/Handshake"
 import * as Listen from "@darkfiber/tcp/Listen"
 import * as State from "@darkfiber/tcp/State"
 import * as Stream from "@darkfiber/tcp/Stream"
-import type { TcpSock } from "@darkfiber/tcp/TcpSock"
+import { DEFER_CONNECT, type TcpSock } from "@darkfiber/tcp/TcpSock"
 import { timeoutOf } from "./Datagram.ts"
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "./Poll.ts"
 import {
   AF_INET,
   AF_UNSPEC,
+  MSG_DONTWAIT,
+  MSG_FASTOPEN,
   MSG_OOB,
   MSG_PEEK,
   MSG_WAITALL,
@@ -41,6 +44,11 @@ const STEP_BYTES = 65_536
 
 const IN_SYN = State.bit(State.SYN_SENT) | State.bit(State.SYN_RECV)
 const isConnecting = (sock: TcpSock): boolean => (State.bit(sock.state) & IN_SYN) !== 0
+
+/** Phase of a send that waits for the connection it began. */
+const OPENING = 2
+const isFastOpen = (socket: Socket, flags: number): boolean =>
+  (flags & MSG_FASTOPEN) !== 0 || (tcpOf(socket).synBits & DEFER_CONNECT) !== 0
 
 const tcpOf = (socket: Socket): TcpSock => (socket.sk as TcpKernelSock).tcp
 
@@ -97,8 +105,10 @@ class TcpOps implements SocketOps {
 
   send(core: Core, task: Task, socket: Socket): number {
     const flags = task.r3
+    if (task.phase === OPENING) return this.awaitOpen(core, task, socket)
     if (task.phase === 0) {
       if ((flags & MSG_OOB) !== 0) return done(task, -Errno.EOPNOTSUPP)
+      if (isFastOpen(socket, flags)) return this.openAndSend(core, task, socket)
       if (!lockSock(core, task, socket)) return CALL_BLOCK
       task.phase = 1
     }
@@ -186,12 +196,60 @@ class TcpOps implements SocketOps {
     if (task.r1 !== AF_INET) return -Errno.EAFNOSUPPORT
     if (socket.state === SS_CONNECTED) return -Errno.EISCONN
     if (socket.state === SS_CONNECTING) {
+      if ((sock.synBits & DEFER_CONNECT) !== 0) return -Errno.EISCONN
       if (isConnecting(sock) && task.file?.nonblock === true) return -Errno.EALREADY
       return -Errno.EINPROGRESS
     }
     const status = Handshake.connect(sock, task.r4 | 0, task.r5)
-    if (status === -Errno.EINPROGRESS) socket.state = SS_CONNECTING
+    if (status === -Errno.EINPROGRESS || status === 0) socket.state = SS_CONNECTING
     return this.leave(core, socket, status)
+  }
+
+  /** A send that also connects: with MSG_FASTOPEN, or the first one after a deferred connect() (tcp_sendmsg_fastopen). */
+  private openAndSend(core: Core, task: Task, socket: Socket): number {
+    const sock = this.enter(core, socket)
+    const begun = FastOpen.begin(sock, task.argument as Uint8Array, task.r1, task.r2)
+    if (begun !== 0) return done(task, begun)
+    const status = this.openFast(task, socket, sock)
+    const isOut = isConnecting(sock)
+    const copied = FastOpen.end(sock)
+    this.leave(core, socket, 0)
+    if (!isOut || status !== -Errno.EINPROGRESS) return done(task, status)
+    if (task.file?.nonblock === true || (task.r3 & MSG_DONTWAIT) !== 0) return done(task, copied > 0 ? copied : status)
+    task.moved = copied
+    task.r3 &= ~MSG_FASTOPEN
+    task.phase = OPENING
+    if (copied < task.r2) sock.writePending++
+    return this.awaitOpen(core, task, socket)
+  }
+
+  /** Connects with data at hand (Linux: __inet_stream_connect with `is_sendmsg`): -EINPROGRESS when the SYN is out. */
+  private openFast(task: Task, socket: Socket, sock: TcpSock): number {
+    if (socket.state === SS_CONNECTED) return -Errno.EISCONN
+    if (socket.state === SS_CONNECTING) {
+      return (sock.synBits & DEFER_CONNECT) !== 0 ? Handshake.begin(sock) : -Errno.EALREADY
+    }
+    if (task.r5 < 0) return -Errno.EINVAL
+    const status = Handshake.connect(sock, task.r4 | 0, task.r5)
+    if (status === -Errno.EINPROGRESS) socket.state = SS_CONNECTING
+    return status
+  }
+
+  /** A blocking send waits until the connection it began is there, and then writes the rest. */
+  private awaitOpen(core: Core, task: Task, socket: Socket): number {
+    const sock = this.enter(core, socket)
+    const isPending = task.moved < task.r2
+    if (isConnecting(sock)) {
+      const verdict = task.waitOn(core, socket.wait, false, socket.sendTimeout)
+      if (verdict === CALL_BLOCK) return verdict
+      if (isPending) sock.writePending--
+      return this.finish(task, task.result)
+    }
+    if (isPending) sock.writePending--
+    const status = this.endConnect(socket, sock)
+    if (status !== 0 || !isPending) return done(task, status !== 0 ? status : task.moved)
+    task.phase = 0
+    return CALL_MORE
   }
 
   /** The handshake is over, one way or the other (Linux: the end of __inet_stream_connect). */

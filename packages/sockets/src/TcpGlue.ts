@@ -85,7 +85,8 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
   netOf(net: Netns): TcpNet {
     let known = this.nets.get(net.id)
     if (known === undefined) {
-      known = new TcpNet(net.id, TcpSysctls.ofNetns(net, this.profile, this.memoryBytes), net)
+      const sysctl = TcpSysctls.ofNetns(net, this.profile, this.memoryBytes)
+      known = new TcpNet(net.id, sysctl, net, new TcpSysctls.NetnsTexts(net))
       known.reservedPorts = net.reservedPorts
       this.nets.set(net.id, known)
       net.extensions.set("tcp", known)

@@ -1,8 +1,20 @@
 /** Options of TCP sockets: those of SOL_TCP, and what SOL_SOCKET's mean for a connection (Linux: tcp_setsockopt). */
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import * as Congestions from "@darkfiber/tcp/Congestions"
+import * as FastOpen from "@darkfiber/tcp/FastOpen"
+import * as FastOpenKey from "@darkfiber/tcp/FastOpenKey"
+import * as FastOpenQueue from "@darkfiber/tcp/FastOpenQueue"
 import * as State from "@darkfiber/tcp/State"
-import { CA_OPEN, NAGLE_CORK, NAGLE_OFF, NAGLE_PUSH, type TcpSock } from "@darkfiber/tcp/TcpSock"
+import * as TcpInfo from "@darkfiber/tcp/TcpInfo"
+import {
+  CA_OPEN,
+  FASTOPEN_CONNECT,
+  FASTOPEN_NO_COOKIE,
+  NAGLE_CORK,
+  NAGLE_OFF,
+  NAGLE_PUSH,
+  type TcpSock
+} from "@darkfiber/tcp/TcpSock"
 import * as Timers from "@darkfiber/tcp/Timers"
 import * as Xmit from "@darkfiber/tcp/Xmit"
 import type { Socket } from "./Socket.ts"
@@ -30,6 +42,9 @@ export const setTcpOption = (
   value: OptionValue
 ): number => {
   if (level === O.SOL_TCP && name === O.TCP_CONGESTION) return setCongestion(sock, value)
+  if (level === O.SOL_TCP && name === O.TCP_FASTOPEN_KEY) {
+    return value instanceof Uint8Array ? FastOpenQueue.setKeys(sock, value) : -Errno.EINVAL
+  }
   if (typeof value !== "number" || !Number.isFinite(value)) return -Errno.ENOPROTOOPT
   if (level === O.SOL_SOCKET) return setSocketLevel(sock, socket, name, value)
   if (level === O.SOL_TCP) return setTcpLevel(sock, name, value)
@@ -124,6 +139,12 @@ const setTcpLevel = (sock: TcpSock, name: number, value: number): number => {
     case O.TCP_NOTSENT_LOWAT:
       sock.ownOptions().notsentLowat = value
       return 0
+    case O.TCP_FASTOPEN:
+      return FastOpenQueue.tune(sock, value)
+    case O.TCP_FASTOPEN_CONNECT:
+      return FastOpen.setConnect(sock, value)
+    case O.TCP_FASTOPEN_NO_COOKIE:
+      return FastOpen.setNoCookie(sock, value)
     default:
       return -Errno.ENOPROTOOPT
   }
@@ -194,6 +215,14 @@ export const getTcpOption = (sock: TcpSock, level: number, name: number): Option
       return sock.ackPingpong === 0 ? 1 : 0
     case O.TCP_CONGESTION:
       return sock.congestion.name
+    case O.TCP_FASTOPEN:
+      return options.fastOpenBacklog
+    case O.TCP_FASTOPEN_CONNECT:
+      return (sock.synBits & FASTOPEN_CONNECT) !== 0 ? 1 : 0
+    case O.TCP_FASTOPEN_NO_COOKIE:
+      return (sock.synBits & FASTOPEN_NO_COOKIE) !== 0 ? 1 : 0
+    case O.TCP_FASTOPEN_KEY:
+      return FastOpenKey.toBytes(FastOpenQueue.keysOf(sock))
     case O.TCP_INFO:
       return info(sock)
     default:
@@ -202,54 +231,4 @@ export const getTcpOption = (sock: TcpSock, level: number, name: number): Option
 }
 
 /** struct tcp_info, with the kernel's field names without `tcpi_`; times in us, or ms for the `last_…`. */
-export const info = (sock: TcpSock): Readonly<Record<string, number>> => {
-  const nowMs = Math.floor(sock.tcp.host.now() / 1_000_000) | 0
-  return {
-    state: sock.state,
-    ca_state: sock.caState,
-    retransmits: sock.retransmits,
-    probes: sock.probesOut,
-    backoff: sock.backoff,
-    snd_wscale: sock.sndWscale,
-    rcv_wscale: sock.rcvWscale,
-    rto: sock.rtoUs,
-    ato: sock.atoUs,
-    snd_mss: sock.mssCache,
-    rcv_mss: sock.rcvMss,
-    unacked: sock.state === State.LISTEN ? (sock.listen?.ackBacklog ?? 0) : sock.packetsOut,
-    sacked: sock.state === State.LISTEN ? (sock.listen?.maxAckBacklog ?? 0) : sock.sackedOut,
-    lost: sock.lostOut,
-    retrans: sock.retransOut,
-    last_data_sent: (nowMs - sock.lsndtimeMs) | 0,
-    last_data_recv: (nowMs - sock.lrcvtimeMs) | 0,
-    last_ack_recv: (nowMs - sock.rcvTstampMs) | 0,
-    pmtu: sock.pmtu,
-    rcv_ssthresh: sock.rcvSsthresh,
-    rtt: sock.srttUs >> 3,
-    rttvar: sock.mdevUs >> 2,
-    snd_ssthresh: sock.sndSsthresh,
-    snd_cwnd: sock.sndCwnd,
-    advmss: sock.advmss,
-    reordering: sock.reordering,
-    rcv_rtt: sock.rcvRttUs >> 3,
-    rcv_space: sock.rcvqSpace,
-    total_retrans: sock.totalRetrans,
-    pacing_rate: sock.pacingRate,
-    bytes_acked: sock.bytesAcked,
-    bytes_received: sock.bytesReceived,
-    segs_out: sock.segsOut,
-    segs_in: sock.segsIn,
-    notsent_bytes: Math.max(0, (sock.writeSeq - sock.sndNxt) | 0),
-    min_rtt: sock.minRttUs === 0x7fff_ffff ? -1 : sock.minRttUs,
-    data_segs_in: sock.dataSegsIn,
-    data_segs_out: sock.dataSegsOut,
-    delivered: sock.delivered,
-    bytes_sent: sock.bytesSent,
-    bytes_retrans: sock.bytesRetrans,
-    dsack_dups: sock.dsackDups,
-    reord_seen: sock.reordSeen,
-    rcv_ooopack: sock.rcvOooPack,
-    snd_wnd: sock.sndWnd,
-    rcv_wnd: sock.rcvWnd
-  }
-}
+export const info = (sock: TcpSock): Readonly<Record<string, number>> => ({ ...TcpInfo.read(sock) })

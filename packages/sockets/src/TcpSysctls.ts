@@ -3,8 +3,12 @@
  */
 import type { Netns } from "@darkfiber/kernel-net/Netns"
 import * as Sysctl from "@darkfiber/kernel-net/Sysctl"
+import * as FastOpenKey from "@darkfiber/tcp/FastOpenKey"
 import type { TcpProfile } from "@darkfiber/tcp/Profile"
 import { type SysctlField, sysctlNames, type TcpSysctl } from "@darkfiber/tcp/Sysctl"
+import type { SysctlTexts } from "@darkfiber/tcp/TcpNet"
+
+const FASTOPEN_KEY = "net.ipv4.tcp_fastopen_key"
 
 /** Names that are one for the whole host (Linux: ipv4_table, the part that is not per namespace). */
 const GLOBAL: ReadonlySet<string> = new Set(["net.ipv4.tcp_mem"])
@@ -43,6 +47,15 @@ const makeSlice = (profile: TcpProfile, memoryBytes: number): ReadonlyArray<Sysc
     const value = values.length === 1 ? values[0]! : values
     entries.push({ name, scope: GLOBAL.has(name) ? "global" : "net", value })
   }
+  entries.push({
+    name: FASTOPEN_KEY,
+    scope: "net",
+    value: "00000000-00000000-00000000-00000000",
+    normalize: (text) => {
+      const keys = FastOpenKey.parse(text)
+      return keys === null ? null : FastOpenKey.format(keys)
+    }
+  })
   return entries
 }
 
@@ -79,4 +92,21 @@ export const ofNetns = (net: Netns, profile: TcpProfile, memoryBytes: number): T
     if (!places.has(field)) Object.defineProperty(linked, field, { value: defaults[field], writable: true })
   }
   return linked as unknown as TcpSysctl
+}
+
+/** The sysctls of one namespace that are texts. */
+export class NetnsTexts implements SysctlTexts {
+  private readonly table: Sysctl.SysctlTable
+
+  constructor(net: Netns) {
+    this.table = net.sysctl
+  }
+
+  get fastOpenKey(): string | null {
+    return this.table.writtenText(FASTOPEN_KEY)
+  }
+
+  set fastOpenKey(text: string | null) {
+    if (text !== null) this.table.set(FASTOPEN_KEY, text)
+  }
 }

@@ -133,6 +133,8 @@ export const TIMEOUT_REHASH = 124
 export const PAWS_PASSIVE = 125
 export const DSACK_RECV_SEGS = 126
 export const DSACK_IGNORED_DUBIOUS = 127
+export const FAST_OPEN_BLACKHOLE = 128
+export const FAST_OPEN_PASSIVE_ALT_KEY = 129
 
 /** Counters of the Tcp line; the rest are TcpExt. */
 export const tcpCounters = 15
@@ -265,5 +267,7 @@ export const counterNames: ReadonlyArray<string> = [
   "TcpTimeoutRehash",
   "PAWSPassive",
   "TCPDSACKRecvSegs",
-  "TCPDSACKIgnoredDubious"
+  "TCPDSACKIgnoredDubious",
+  "TCPFastOpenBlackhole",
+  "TCPFastOpenPassiveAltKey"
 ]

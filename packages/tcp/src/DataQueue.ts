@@ -288,15 +288,21 @@ const fin = (sock: TcpSock): void => {
   if (!sock.dead) host.stateChanged(sock)
 }
 
-/** The rest of a SYN-ACK that carried data or FIN; else it is used up. */
-export const rest = (sock: TcpSock, segment: Segment): void => {
-  if (segment.length === 0 && (segment.flags & Tcp.FIN) === 0) {
-    sock.tcp.host.consumed(segment)
-    return
-  }
-  segment.seq = (segment.seq + 1) | 0
+/**
+ * Data of a SYN or SYN-ACK, past all limits, as the first of the stream (Linux: tcp_fastopen_add_skb). Takes the segment when
+ * there is any.
+ */
+export const addSyn = (sock: TcpSock, segment: Segment): boolean => {
+  sock.rcvNxt = (segment.seq + 1) | 0
+  if (segment.endSeq === sock.rcvNxt) return false
+  segment.seq = sock.rcvNxt
   segment.flags &= ~Tcp.SYN
-  queue(sock, segment)
+  sock.segsIn += segment.gsoSegments
+  sock.dataSegsIn += segment.gsoSegments
+  const hasFin = (segment.flags & Tcp.FIN) !== 0
+  queueReceive(sock, segment)
+  if (hasFin) fin(sock)
+  return true
 }
 
 // ── When to acknowledge ──

@@ -4,6 +4,8 @@
  */
 import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Counters from "./Counters.ts"
+import * as FastOpenPause from "./FastOpenPause.ts"
+import * as FastOpenQueue from "./FastOpenQueue.ts"
 import * as Memory from "./Memory.ts"
 import * as OfoQueue from "./OfoQueue.ts"
 import * as Output from "./Output.ts"
@@ -99,6 +101,7 @@ export const done = (sock: TcpSock): void => {
   if (sock.state === State.SYN_SENT || sock.state === State.SYN_RECV) sock.net.count(Counters.ATTEMPT_FAILS)
   setState(sock, State.CLOSE)
   Timers.clearAll(sock)
+  FastOpenQueue.remove(sock, false)
   sock.shutdown = RCV_SHUTDOWN | SEND_SHUTDOWN
   if (sock.dead) destroy(sock)
   else host.stateChanged(sock)
@@ -108,6 +111,9 @@ export const done = (sock: TcpSock): void => {
 export const destroy = (sock: TcpSock): void => {
   if (sock.destroyed) return
   const tcp = sock.tcp
+  FastOpenPause.noteEnd(sock)
+  FastOpenQueue.remove(sock, false)
+  sock.fastOpen = null
   sock.destroyed = true
   sock.state = State.CLOSE
   Timers.clearAll(sock)

@@ -5,6 +5,7 @@
 import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Counters from "./Counters.ts"
 import * as Done from "./Done.ts"
+import * as FastOpen from "./FastOpen.ts"
 import * as Memory from "./Memory.ts"
 import * as Options from "./Options.ts"
 import * as Output from "./Output.ts"
@@ -41,7 +42,8 @@ export const bind = (sock: TcpSock, address: number, port: number): number => {
 /**
  * Starts connecting: route, port, SYN.
  *
- * @returns -EINPROGRESS when the SYN is out, or the error; state and `sock.error` tell how it ends
+ * @returns -EINPROGRESS when the SYN is out, or the error; state and `sock.error` tell how it ends. 0: TCP_FASTOPEN_CONNECT
+ *   leaves the SYN to the first write, which calls {@link begin}
  */
 export const connect = (sock: TcpSock, address: number, port: number): number => {
   const tcp = sock.tcp
@@ -75,12 +77,19 @@ export const connect = (sock: TcpSock, address: number, port: number): number =>
     sock.writeSeq = tcp.initialSequence(sock.localAddress, sock.remoteAddress, sock.localPort, sock.remotePort)
   }
   sock.tsOffset = tcp.timestampOffset(sock.localAddress, sock.remoteAddress)
-  error = sendSyn(sock)
+  if (FastOpen.defersConnect(sock)) return 0
+  error = begin(sock)
+  if (error !== -EINPROGRESS && (sock.bindLocks & 4) === 0) sock.localAddress = boundAddress
+  return error
+}
+
+/** Sends the SYN of a connect() (Linux: tcp_connect). @returns -EINPROGRESS, or the error after which it is in CLOSE */
+export const begin = (sock: TcpSock): number => {
+  const error = sendSyn(sock)
   if (error === 0) return -EINPROGRESS
   Done.setState(sock, State.CLOSE)
   sock.remoteAddress = 0
   sock.remotePort = 0
-  if ((sock.bindLocks & 4) === 0) sock.localAddress = boundAddress
   return error
 }
 
@@ -142,10 +151,12 @@ const sendSyn = (sock: TcpSock): number => {
   sock.wmemQueued += segment.truesize
   Memory.charge(sock, segment.truesize)
   sock.packetsOut = 1
-  sock.sndNxt = sock.writeSeq
-  sock.pushedSeq = sock.writeSeq
+  if (sock.fastOpen === null) Output.transmit(sock, segment, segment.seq, Tcp.SYN)
+  else FastOpen.sendSynData(sock, segment)
+  const unsent = sock.writeQueue.head
+  sock.sndNxt = unsent === null ? sock.writeSeq : unsent.seq
+  sock.pushedSeq = sock.sndNxt
   net.count(Counters.ACTIVE_OPENS)
-  Output.transmit(sock, segment, segment.seq, Tcp.SYN)
   Timers.resetXmit(sock, PENDING_RETRANS, sock.rtoUs)
   return 0
 }

@@ -10,7 +10,7 @@ import * as Output from "./Output.ts"
 import * as Rack from "./Rack.ts"
 import * as Retransmit from "./Retransmit.ts"
 import * as State from "./State.ts"
-import type { TcpSock } from "./TcpSock.ts"
+import { SYN_DATA, type TcpSock } from "./TcpSock.ts"
 import type { RequestSock } from "./RequestSock.ts"
 import { LOST, SACKED_ACKED, isBetween } from "./Segment.ts"
 import { type Endpoint, KIND_REQUEST, KIND_TIME_WAIT } from "./Endpoint.ts"
@@ -33,11 +33,14 @@ export const unreachable = (endpoint: Endpoint, seq: number, errno: number, isHa
   }
   const sock = endpoint as TcpSock
   if (sock.state === State.CLOSE || sock.state === State.LISTEN) return
-  if (!isBetween(seq, sock.sndUna, sock.sndNxt)) {
+  const fastOpen = sock.fastOpenRsk
+  if (!isBetween(seq, fastOpen === null ? sock.sndUna : fastOpen.sntIsn, sock.sndNxt)) {
     sock.net.count(Counters.OUT_OF_WINDOW_ICMPS)
     return
   }
-  if (sock.state === State.SYN_SENT || sock.state === State.SYN_RECV) {
+  // A Fast Open socket that was accepted is treated as a connected one.
+  const isAccepted = fastOpen !== null && sock.parent === null
+  if ((sock.state === State.SYN_SENT || sock.state === State.SYN_RECV) && !isAccepted) {
     // While connecting every unreachable is the answer.
     sock.error = errno
     Done.purgeWrite(sock)
@@ -53,8 +56,10 @@ export const unreachable = (endpoint: Endpoint, seq: number, errno: number, isHa
 export const mtuReduced = (sock: TcpSock): void => {
   if (sock.state === State.CLOSE || sock.state === State.LISTEN) return
   const before = sock.mssCache
-  const mss = Output.currentMss(sock)
-  if (sock.mssCache >= before) return
+  let mss = Output.currentMss(sock)
+  // SYN and its data are two segments that went as one: it was that one which did not fit.
+  if ((sock.synBits & SYN_DATA) !== 0 && sock.state === State.SYN_SENT) mss = -1
+  else if (sock.mssCache >= before) return
   let found = false
   for (let segment = sock.rtxQueue.head; segment !== null; segment = segment.next) {
     if ((segment.gsoSize > mss || segment.length > mss) && (segment.sacked & SACKED_ACKED) === 0) {

@@ -12,6 +12,8 @@ import * as DataQueue from "./DataQueue.ts"
 import * as Done from "./Done.ts"
 import * as Drops from "./Drops.ts"
 import * as Establish from "./Establish.ts"
+import * as FastOpenPause from "./FastOpenPause.ts"
+import * as FastOpenServer from "./FastOpenServer.ts"
 import * as Options from "./Options.ts"
 import * as Points from "./Points.ts"
 import * as Reset from "./Reset.ts"
@@ -172,6 +174,7 @@ const validate = (sock: TcpSock, segment: Segment): boolean => {
       Done.reset(sock)
       host.consumed(segment)
     } else {
+      FastOpenPause.noteReset(sock)
       Reset.sendChallengeAck(sock)
       host.drop(segment, Drops.TCP_RESET)
     }
@@ -222,6 +225,10 @@ export const stateProcess = (sock: TcpSock, segment: Segment): void => {
     return
   }
   Options.noteTimestamp(sock, segment)
+  if (sock.fastOpenRsk !== null && !FastOpenServer.checkSegment(sock, sock.fastOpenRsk, segment)) {
+    host.drop(segment, Drops.TCP_FASTOPEN)
+    return
+  }
   if ((segment.flags & (Tcp.ACK | Tcp.RST | Tcp.SYN)) === 0) {
     host.drop(segment, Drops.TCP_FLAGS)
     return
@@ -273,11 +280,19 @@ const synReceivedAck = (sock: TcpSock, segment: Segment): void => {
   sock.sndWl1 = segment.seq
   if (sock.maxWindow < sock.sndWnd) sock.maxWindow = sock.sndWnd
   sock.delivered++
-  Undo.trySyn(sock)
-  sock.retransStampMs = 0
-  Establish.finishTransfer(sock)
+  const request = sock.fastOpenRsk
+  if (request === null) {
+    Undo.trySyn(sock)
+    sock.retransStampMs = 0
+    Establish.finishTransfer(sock)
+  } else {
+    if (sock.srttUs === 0 && request.retransmits === 0) {
+      Establish.synackRtt(sock, Math.floor((host.now() - request.synackAt) / 1000))
+    }
+    FastOpenServer.confirmed(sock)
+  }
   Done.setState(sock, State.ESTABLISHED)
-  sock.copiedSeq = sock.rcvNxt
+  if (request === null) sock.copiedSeq = sock.rcvNxt
   if (sock.parent === null && !sock.dead) {
     host.stateChanged(sock)
     host.writable(sock)
@@ -289,6 +304,7 @@ const synReceivedAck = (sock: TcpSock, segment: Segment): void => {
 /** Our FIN is acknowledged: FIN_WAIT2, or straight on for an orphan. */
 const finWait1Ack = (sock: TcpSock, segment: Segment): boolean => {
   const host = sock.tcp.host
+  if (sock.fastOpenRsk !== null) FastOpenServer.confirmed(sock)
   if (sock.sndUna !== sock.writeSeq) return true
   Done.setState(sock, State.FIN_WAIT2)
   sock.shutdown |= SEND_SHUTDOWN

@@ -7,6 +7,8 @@ import * as Counters from "./Counters.ts"
 import * as Done from "./Done.ts"
 import * as Drops from "./Drops.ts"
 import * as Establish from "./Establish.ts"
+import * as FastOpenQueue from "./FastOpenQueue.ts"
+import * as FastOpenServer from "./FastOpenServer.ts"
 import * as Input from "./Input.ts"
 import * as Points from "./Points.ts"
 import * as Reset from "./Reset.ts"
@@ -14,7 +16,7 @@ import * as State from "./State.ts"
 import * as SynAck from "./SynAck.ts"
 import * as SynCookies from "./SynCookies.ts"
 import type { Tcp as TcpStack } from "./Tcp.ts"
-import type { TcpSock } from "./TcpSock.ts"
+import { SYN_DATA_ACKED, type TcpSock } from "./TcpSock.ts"
 import { isAfter, isInWindow, type Segment } from "./Segment.ts"
 import { clockSeconds, toMs } from "./Clock.ts"
 import { RequestSock } from "./RequestSock.ts"
@@ -51,6 +53,7 @@ export const listen = (sock: TcpSock, backlog: number): number => {
     sock.state = State.CLOSE
     return -EADDRINUSE
   }
+  FastOpenQueue.atListen(sock, limit)
   const state = new ListenState(limit)
   tcp.profile.listen.start(sock, state, limit)
   sock.listen = state
@@ -78,6 +81,7 @@ export const stop = (listener: TcpSock): void => {
   if (listen === null) return
   while (listen.firstRequest !== null) dropRequest(listen.firstRequest)
   for (let child = accept(listener); child !== null; child = accept(listener)) Done.abandonChild(child)
+  FastOpenQueue.stop(listener)
   listener.listen = null
 }
 
@@ -155,10 +159,25 @@ const connectionRequest = (listener: TcpSock, segment: Segment): void => {
   request.sntIsn = isReused
     ? tcp.nextIsn
     : tcp.initialSequence(request.localAddress, request.remoteAddress, request.localPort, request.remotePort)
-  addRequest(request, listen)
   request.synackAt = host.now()
+  const child = FastOpenServer.tryOpen(request, segment)
+  if (child !== null) {
+    fastOpened(request, child, segment)
+    return
+  }
+  addRequest(request, listen)
   SynAck.send(request, false)
   host.consumed(segment)
+}
+
+/** A Fast Open SYN made a socket at once: it can be accepted before the third ACK. */
+const fastOpened = (request: RequestSock, child: TcpSock, segment: Segment): void => {
+  const { listener } = request
+  const { host } = listener.tcp
+  SynAck.send(request, false)
+  enqueue(listener, child)
+  if ((child.synBits & SYN_DATA_ACKED) === 0) host.consumed(segment)
+  host.readable(listener)
 }
 
 const refuse = (listener: TcpSock, segment: Segment): void => {

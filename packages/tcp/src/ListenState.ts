@@ -26,6 +26,10 @@ export class ListenState {
   /** ms; when a cookie was last sent, to judge returning ones. 0: never. */
   lastCookieMs: number
   cookiesSent: boolean
+  /** Fast Open: connections that are not confirmed; requests kept after a RST, oldest first. */
+  fastOpenLength: number
+  resetHead: RequestSock | null
+  resetTail: RequestSock | null
 
   constructor(maxAckBacklog: number) {
     this.maxAckBacklog = maxAckBacklog
@@ -40,6 +44,9 @@ export class ListenState {
     this.clockHand = 0
     this.lastCookieMs = 0
     this.cookiesSent = false
+    this.fastOpenLength = 0
+    this.resetHead = null
+    this.resetTail = null
   }
 
   /** Linux: sk_acceptq_is_full. It holds one more than the backlog says (F1). */

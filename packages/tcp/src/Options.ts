@@ -5,12 +5,14 @@
 import * as Tcp from "@darkfiber/wire/Tcp"
 import * as TcpOptions from "@darkfiber/wire/TcpOptions"
 import { clockMs } from "./Clock.ts"
+import * as FastOpenCookie from "./FastOpenCookie.ts"
 import type { Segment } from "./Segment.ts"
 import type { Tcp as TcpStack } from "./Tcp.ts"
 import type { TcpSock } from "./TcpSock.ts"
 
 /** Bytes of an aligned timestamp option. */
 export const TIMESTAMP_BYTES = 12
+const IP_BYTES = 20
 /** Bytes of SYN options with everything on: MSS, SACK permitted with timestamps, window scale. */
 export const MAX_OPTION_BYTES = 40
 
@@ -110,11 +112,16 @@ const fillSack = (sock: TcpSock, options: TcpOptions.TcpOptions, count: number):
   for (let i = 0; edge < 2 * count; i++) options.sackEdges[edge++] = blocks.edges[i]!
 }
 
+/** What the route allows, which may have shrunk since the last SYN (Linux: tcp_advertise_mss). */
+const advmssOf = (sock: TcpSock): number =>
+  sock.tcp.host.mtu(sock.net, sock.localAddress, sock.remoteAddress, sock) - Tcp.headerBytes - IP_BYTES
+
 /** Writes the options of our SYN. Returns the header's length. */
 export const writeSyn = (sock: TcpSock): number => {
   const sysctl = sock.net.sysctl
   const options = sock.tcp.sent
   TcpOptions.reset(options)
+  sock.advmss = Math.min(sock.advmss, advmssOf(sock))
   options.mss = sock.advmss
   if (sysctl.timestamps !== 0) {
     options.hasTimestamp = 1
@@ -123,6 +130,7 @@ export const writeSyn = (sock: TcpSock): number => {
   }
   if (sysctl.windowScaling !== 0) options.windowScale = sock.rcvWscale
   if (sysctl.sack !== 0) options.sackPermitted = 1
+  FastOpenCookie.writeOption(sock, options, TcpOptions.byteLength(options))
   return Tcp.headerBytes + TcpOptions.write(options, sock.tcp.host.header, Tcp.headerBytes)
 }
 

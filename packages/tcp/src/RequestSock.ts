@@ -1,5 +1,6 @@
 /** A connection between SYN and third ACK (Linux: struct tcp_request_sock): what the SYN said and what was answered. */
 import { Endpoint, KIND_REQUEST } from "./Endpoint.ts"
+import type { Cookie } from "./FastOpenCookie.ts"
 import * as State from "./State.ts"
 import type { TcpTimer, TimerOwner } from "./TcpHost.ts"
 import type { TcpSock } from "./TcpSock.ts"
@@ -16,6 +17,10 @@ export class RequestSock extends Endpoint implements TimerOwner {
   expires: number
   rcvIsn: number
   sntIsn: number
+  /** Next byte of the peer: behind the SYN's data when Fast Open took it. */
+  rcvNxt: number
+  /** Fast Open cookie that the first SYN-ACK shows. */
+  cookie: Cookie | null
   /** Payload bytes that the peer takes in a segment. */
   mss: number
   advmss: number
@@ -51,6 +56,8 @@ export class RequestSock extends Endpoint implements TimerOwner {
     this.expires = 0
     this.rcvIsn = 0
     this.sntIsn = 0
+    this.rcvNxt = 0
+    this.cookie = null
     this.mss = 536
     this.advmss = 536
     this.rcvWnd = 0

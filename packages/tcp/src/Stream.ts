@@ -13,7 +13,7 @@ import * as State from "./State.ts"
 import * as Window from "./Window.ts"
 import * as Xmit from "./Xmit.ts"
 import { EAGAIN, ENOTCONN, EPIPE } from "./Errno.ts"
-import { RCV_SHUTDOWN, SEND_SHUTDOWN, type TcpSock } from "./TcpSock.ts"
+import { DEFER_CONNECT, RCV_SHUTDOWN, SEND_SHUTDOWN, type TcpSock } from "./TcpSock.ts"
 import type { Segment } from "./Segment.ts"
 
 /** Flags of send and recv (Linux: MSG_*). */
@@ -39,7 +39,8 @@ export const sendStep = (sock: TcpSock, bytes: Uint8Array, at: number, length: n
   }
   if ((sock.shutdown & SEND_SHUTDOWN) !== 0) return -EPIPE
   const bit = State.bit(sock.state)
-  if ((bit & CAN_SEND) === 0) return (bit & CONNECTING) !== 0 ? -EAGAIN : -EPIPE
+  // An unconfirmed Fast Open socket may send already.
+  if ((bit & CAN_SEND) === 0 && sock.fastOpenRsk === null) return (bit & CONNECTING) !== 0 ? -EAGAIN : -EPIPE
   if (length <= 0) return 0
   host.trace(Points.TCP_SENDMSG, sock, null)
   if (sock.packetsOut === 0 && sock.writeQueue.head === null) Output.restartAfterIdle(sock)
@@ -213,7 +214,9 @@ export const poll = (sock: TcpSock): number => {
   let mask = 0
   if (sock.shutdown === 3 || sock.state === State.CLOSE) mask |= 0x10
   if ((sock.shutdown & RCV_SHUTDOWN) !== 0) mask |= 0x01 | 0x40 | 0x2000
-  if (sock.state !== State.SYN_SENT && sock.state !== State.SYN_RECV) {
+  if (sock.state === State.SYN_SENT) {
+    if ((sock.synBits & DEFER_CONNECT) !== 0) mask |= 0x104
+  } else if (sock.state !== State.SYN_RECV || sock.fastOpenRsk !== null) {
     if (inputBytes(sock) >= sock.options.rcvLowat) mask |= 0x41
     if ((sock.shutdown & SEND_SHUTDOWN) !== 0) mask |= 0x104
     else if (SendBuffer.canWrite(sock)) mask |= 0x104

@@ -6,6 +6,7 @@ import * as Tcp from "@darkfiber/wire/Tcp"
 import * as TcpOptions from "@darkfiber/wire/TcpOptions"
 import { clockMs, clockSeconds, toMs } from "./Clock.ts"
 import * as Counters from "./Counters.ts"
+import { putCookie } from "./FastOpenCookie.ts"
 import { TIMESTAMP_BYTES } from "./Options.ts"
 import * as Output from "./Output.ts"
 import * as Points from "./Points.ts"
@@ -25,6 +26,7 @@ export const settle = (request: RequestSock, segment: Segment, isCookie: boolean
   const sysctl = request.net.sysctl
   takeAddresses(request, segment)
   request.rcvIsn = segment.seq
+  request.rcvNxt = (segment.seq + 1) | 0
   const mss = options.mss === 0 ? 536 : options.mss
   const user = listener.options.userMss
   request.mss = user !== 0 && user < mss ? user : mss
@@ -45,6 +47,7 @@ export const settleFromCookie = (request: RequestSock, segment: Segment, mss: nu
   const sysctl = request.net.sysctl
   takeAddresses(request, segment)
   request.rcvIsn = (segment.seq - 1) | 0
+  request.rcvNxt = segment.seq
   request.sntIsn = (segment.ack - 1) | 0
   request.mss = mss
   request.tstampOk = segment.hasTimestamp !== 0 && sysctl.timestamps !== 0
@@ -109,10 +112,14 @@ export const send = (request: RequestSock, isCookie: boolean): number => {
   }
   if (request.wscaleOk) options.windowScale = request.rcvWscale
   if (request.sackOk) options.sackPermitted = 1
+  if (request.cookie !== null) {
+    putCookie(options, request.cookie, TcpOptions.byteLength(options))
+    // Only the first SYN-ACK shows it.
+    request.cookie = null
+  }
   const header = host.header
   const window = Math.min(request.rcvWnd, 65_535)
-  const ack = (request.rcvIsn + 1) | 0
-  Tcp.write(header, 0, request.localPort, request.remotePort, request.sntIsn, ack, Tcp.SYN | Tcp.ACK, window)
+  Tcp.write(header, 0, request.localPort, request.remotePort, request.sntIsn, request.rcvNxt, Tcp.SYN | Tcp.ACK, window)
   const length = Tcp.headerBytes + TcpOptions.write(options, header, Tcp.headerBytes)
   Tcp.setHeaderLength(header, 0, length)
   request.net.count(Counters.OUT_SEGS)

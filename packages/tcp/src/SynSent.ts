@@ -9,6 +9,7 @@ import * as DataQueue from "./DataQueue.ts"
 import * as Done from "./Done.ts"
 import * as Drops from "./Drops.ts"
 import * as Establish from "./Establish.ts"
+import * as FastOpen from "./FastOpen.ts"
 import * as Options from "./Options.ts"
 import * as Output from "./Output.ts"
 import * as Points from "./Points.ts"
@@ -16,7 +17,7 @@ import * as Reset from "./Reset.ts"
 import * as State from "./State.ts"
 import * as Timers from "./Timers.ts"
 import * as Undo from "./Undo.ts"
-import { ACK_NOW, PENDING_RETRANS, type TcpSock } from "./TcpSock.ts"
+import { ACK_NOW, PENDING_RETRANS, SYN_DATA, SYN_FASTOPEN, type TcpSock } from "./TcpSock.ts"
 import { type Segment, isAfter, isBetween } from "./Segment.ts"
 import { clockSeconds, toMs } from "./Clock.ts"
 
@@ -113,12 +114,17 @@ const synAck = (sock: TcpSock, segment: Segment): void => {
   sock.copiedSeq = sock.rcvNxt
   sock.bytesAcked = 0
   Establish.finishConnect(sock)
-  DataQueue.rest(sock, segment)
-  if (sock.dead) return
-  host.stateChanged(sock)
-  host.writable(sock)
+  const isFastOpen = (sock.synBits & (SYN_FASTOPEN | SYN_DATA)) !== 0
+  const isSentAgain = isFastOpen && FastOpen.receiveSynAck(sock)
+  // Data on a SYN-ACK is for Fast Open only; else the peer sends it again.
+  if (!isFastOpen || isSentAgain || !DataQueue.addSyn(sock, segment)) host.consumed(segment)
+  if (!sock.dead) {
+    host.stateChanged(sock)
+    host.writable(sock)
+  }
+  if (isSentAgain) return
   // A conversation starts: the request will carry the ACK where the writer said so (TCP_QUICKACK off, deferred accept).
-  if (sock.options.deferAccept !== 0 || sock.ackPingpong > 0) {
+  if (sock.writePending > 0 || sock.options.deferAccept !== 0 || sock.ackPingpong > 0) {
     DataQueue.delayThirdAck(sock)
     return
   }

@@ -81,6 +81,10 @@ export class TcpSysctl {
   workaroundSignedWindows = 0
   retransCollapse = 1
   noMetricsSave = 1
+  /** Bits: FastOpenCookie.ts. */
+  fastOpen = 1
+  /** Seconds of the first pause of active Fast Open; 0: never. */
+  fastOpenBlackholeSeconds = 0
   /** Milliseconds. */
   rtoMin = 200
   rtoMax = 120_000
@@ -143,7 +147,9 @@ export const sysctlNames: Readonly<Record<string, ReadonlyArray<SysctlField>>> =
   "net.ipv4.tcp_base_mss": ["baseMss"],
   "net.ipv4.tcp_workaround_signed_windows": ["workaroundSignedWindows"],
   "net.ipv4.tcp_retrans_collapse": ["retransCollapse"],
-  "net.ipv4.tcp_no_metrics_save": ["noMetricsSave"]
+  "net.ipv4.tcp_no_metrics_save": ["noMetricsSave"],
+  "net.ipv4.tcp_fastopen": ["fastOpen"],
+  "net.ipv4.tcp_fastopen_blackhole_timeout_sec": ["fastOpenBlackholeSeconds"]
 }
 
 /** A power of two that is at least `value`; 1 for 0. */

@@ -1,11 +1,12 @@
 /** TCP_INFO: what `ss -i` and getsockopt show of a connection (Linux: struct tcp_info, tcp_get_info). */
 import { clockMs } from "./Clock.ts"
-import { PENDING_PROBE0, type TcpSock } from "./TcpSock.ts"
+import { PENDING_PROBE0, SYN_DATA_ACKED, type TcpSock } from "./TcpSock.ts"
 
 /** Bits of `options` (Linux: TCPI_OPT_*). */
 export const OPT_TIMESTAMPS = 1
 export const OPT_SACK = 2
 export const OPT_WSCALE = 4
+export const OPT_SYN_DATA = 32
 
 /** Fields under the kernel's names without `tcpi_`; times as the comment says. */
 export interface TcpInfo {
@@ -66,6 +67,8 @@ export interface TcpInfo {
   readonly snd_wnd: number
   readonly rcv_wnd: number
   readonly total_rto: number
+  /** Why a Fast Open attempt of ours failed (FastOpen.ts); 0: it did not. */
+  readonly fastopen_client_fail: number
   /** The timer as `ss -o` shows it: 0 none, 1 retransmission, 2 keepalive, 4 probe; and nanoseconds until it fires. */
   readonly timer: number
   readonly timer_expires: number
@@ -82,6 +85,12 @@ const expiresIn = (sock: TcpSock): number => {
   return timer === null || timer.deadline < 0 ? 0 : Math.max(0, timer.deadline - sock.tcp.host.now())
 }
 
+const optionsOf = (sock: TcpSock): number =>
+  (sock.tstampOk ? OPT_TIMESTAMPS : 0) |
+  (sock.sackOk ? OPT_SACK : 0) |
+  (sock.wscaleOk ? OPT_WSCALE : 0) |
+  ((sock.synBits & SYN_DATA_ACKED) !== 0 ? OPT_SYN_DATA : 0)
+
 /** All fields of a socket, also of a listener (where unacked is the accept queue and sacked its limit). */
 export const read = (sock: TcpSock): TcpInfo => {
   const now = clockMs(sock)
@@ -92,7 +101,7 @@ export const read = (sock: TcpSock): TcpInfo => {
     retransmits: sock.retransmits,
     probes: sock.probesOut,
     backoff: sock.backoff,
-    options: (sock.tstampOk ? OPT_TIMESTAMPS : 0) | (sock.sackOk ? OPT_SACK : 0) | (sock.wscaleOk ? OPT_WSCALE : 0),
+    options: optionsOf(sock),
     snd_wscale: sock.sndWscale,
     rcv_wscale: sock.rcvWscale,
     rto: sock.rtoUs,
@@ -138,6 +147,7 @@ export const read = (sock: TcpSock): TcpInfo => {
     snd_wnd: sock.sndWnd,
     rcv_wnd: sock.rcvWnd,
     total_rto: sock.totalRto,
+    fastopen_client_fail: sock.fastOpenFail,
     timer: timerOf(sock),
     timer_expires: expiresIn(sock)
   }

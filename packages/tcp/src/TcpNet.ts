@@ -3,7 +3,15 @@
  * host (`Tcp`) and are keyed with the namespace's id, as in the kernel.
  */
 import { counterNames } from "./Counters.ts"
+import type { FastOpenKeys } from "./FastOpenKey.ts"
+import { MetricsTable } from "./Metrics.ts"
 import type { TcpSysctl } from "./Sysctl.ts"
+
+/** Sysctls that are texts; null: never set. */
+export interface SysctlTexts {
+  /** net.ipv4.tcp_fastopen_key. */
+  fastOpenKey: string | null
+}
 
 export class TcpNet {
   /** Below 2^16, unique within the host. */
@@ -19,8 +27,17 @@ export class TcpNet {
   /** Second in which challenge ACKs are being counted, and how many are left in it. */
   challengeSecond: number
   challengeLeft: number
+  readonly texts: SysctlTexts
+  /** What was learned about peers. */
+  readonly metrics: MetricsTable
+  /** Keys of Fast Open cookies as read last, and the text they came from. */
+  fastOpenKeys: FastOpenKeys | null
+  fastOpenKeyText: string
+  /** Active Fast Open: pauses so far, and when the last began, ns. */
+  fastOpenPauses: number
+  fastOpenPausedAt: number
 
-  constructor(id: number, sysctl: TcpSysctl, owner: unknown = null) {
+  constructor(id: number, sysctl: TcpSysctl, owner: unknown = null, texts: SysctlTexts = { fastOpenKey: null }) {
     this.id = id
     this.sysctl = sysctl
     this.mib = new Float64Array(counterNames.length)
@@ -29,6 +46,12 @@ export class TcpNet {
     this.reservedPorts = null
     this.challengeSecond = -1
     this.challengeLeft = 0
+    this.texts = texts
+    this.metrics = new MetricsTable()
+    this.fastOpenKeys = null
+    this.fastOpenKeyText = ""
+    this.fastOpenPauses = 0
+    this.fastOpenPausedAt = 0
   }
 
   /** Adds to a counter. */

@@ -7,8 +7,11 @@
  * milliseconds of the host's clock (Linux: tcp_jiffies32); windows and lengths are bytes; cwnd and counts are segments.
  */
 import type { CongestionControl } from "./Congestion.ts"
+import type { FastOpenRequest } from "./FastOpenCookie.ts"
+import type { FastOpenKeys } from "./FastOpenKey.ts"
 import { Endpoint, KIND_SOCK } from "./Endpoint.ts"
 import type { ListenState } from "./ListenState.ts"
+import type { RequestSock } from "./RequestSock.ts"
 import type { BindBucket } from "./BindHash.ts"
 import { type Segment, SegmentList } from "./Segment.ts"
 import type { Tcp } from "./Tcp.ts"
@@ -41,6 +44,18 @@ export const ACK_NOW = 16
 export const NAGLE_OFF = 1
 export const NAGLE_CORK = 2
 export const NAGLE_PUSH = 4
+
+/** `synBits`: the SYN carried data, which was acknowledged; it carried the Fast Open option, in the experimental form. */
+export const SYN_DATA = 1
+export const SYN_DATA_ACKED = 2
+export const SYN_FASTOPEN = 4
+export const SYN_FASTOPEN_EXP = 8
+/** `synBits`: the first try after a pause of Fast Open (syn_fastopen_ch). */
+export const SYN_FASTOPEN_AGAIN = 16
+/** `synBits`: TCP_FASTOPEN_CONNECT, TCP_FASTOPEN_NO_COOKIE; connect() left the SYN to the first write. */
+export const FASTOPEN_CONNECT = 32
+export const FASTOPEN_NO_COOKIE = 64
+export const DEFER_CONNECT = 128
 
 export const RCV_SHUTDOWN = 1
 export const SEND_SHUTDOWN = 2
@@ -78,6 +93,10 @@ export class SockOptions {
   rcvLowat = 1
   /** SO_MAX_PACING_RATE, bytes a second. */
   maxPacingRate = Infinity
+  /** TCP_FASTOPEN, unconfirmed connections; 0: none. */
+  fastOpenBacklog = 0
+  /** TCP_FASTOPEN_KEY; null: the namespace's. */
+  fastOpenKeys: FastOpenKeys | null = null
 }
 
 export const defaultOptions: SockOptions = new SockOptions()
@@ -146,6 +165,17 @@ export class TcpSock extends Endpoint implements TimerOwner {
   acceptNext: TcpSock | null
   /** The listener, until accept(). */
   parent: TcpSock | null
+
+  /** SYN_DATA ... (above). */
+  synBits: number
+  /** tcpi_fastopen_client_fail. */
+  fastOpenFail: number
+  /** Data on its way into our SYN (fastopen_req). */
+  fastOpen: FastOpenRequest | null
+  /** Made by a Fast Open SYN and not yet confirmed: its request (fastopen_rsk). */
+  fastOpenRsk: RequestSock | null
+  /** System calls that wait to write (sk_write_pending). */
+  writePending: number
 
   // queues
   writeQueue: SegmentList
@@ -353,6 +383,11 @@ export class TcpSock extends Endpoint implements TimerOwner {
     this.listen = null
     this.acceptNext = null
     this.parent = null
+    this.synBits = 0
+    this.fastOpenFail = 0
+    this.fastOpen = null
+    this.fastOpenRsk = null
+    this.writePending = 0
     this.writeQueue = NO_SEGMENTS
     this.rtxQueue = NO_SEGMENTS
     this.receiveQueue = NO_SEGMENTS

@@ -4,6 +4,8 @@
  */
 import * as Counters from "./Counters.ts"
 import * as Done from "./Done.ts"
+import * as FastOpenPause from "./FastOpenPause.ts"
+import * as FastOpenServer from "./FastOpenServer.ts"
 import * as Listen from "./Listen.ts"
 import * as Loss from "./Loss.ts"
 import * as Output from "./Output.ts"
@@ -112,6 +114,10 @@ const sendProbe = (sock: TcpSock): boolean => {
 
 /** Linux: tcp_retransmit_timer. */
 const retransmitTimer = (sock: TcpSock): void => {
+  if (sock.fastOpenRsk !== null) {
+    if (!FastOpenServer.synackTimer(sock, sock.fastOpenRsk)) writeError(sock)
+    return
+  }
   const head = sock.rtxQueue.head
   if (sock.packetsOut === 0 || head === null) return
   sock.tcp.host.trace(Points.TCP_RETRANSMIT_TIMER, sock, head)
@@ -203,6 +209,7 @@ const writeTimeout = (sock: TcpSock, isOpening: boolean): boolean => {
     }
   }
   if (!isExpired) isExpired = Retransmit.timedOut(sock, retries, sock.options.userTimeoutMs)
+  FastOpenPause.noteTimeout(sock, isExpired)
   if (isExpired) writeError(sock)
   return isExpired
 }

@@ -43,6 +43,8 @@ export const rtoRemainingUs = (sock: TcpSock): number => {
  * or a reordering timer it goes on with what is left of the RTO.
  */
 export const rearmRto = (sock: TcpSock): void => {
+  // The timer is busy with the SYN-ACK of a Fast Open socket.
+  if (sock.fastOpenRsk !== null) return
   if (sock.packetsOut === 0) {
     clearXmit(sock)
     return

@@ -40,6 +40,9 @@ export interface Say {
   readonly sack?: ReadonlyArray<readonly [left: number, right: number]>
   readonly port?: number
   readonly isn?: number
+  /** Fast Open cookie as hex; empty to ask for one. */
+  readonly cookie?: string
+  readonly experimental?: boolean
 }
 
 export class Puppet implements LinkEnd {
@@ -111,6 +114,11 @@ export class Puppet implements LinkEnd {
       options.tsVal = what.ts[0]
       options.tsEcr = what.ts[1]
     }
+    if (what.cookie !== undefined) {
+      options.fastOpenLength = what.cookie.length / 2
+      options.fastOpenExperimental = what.experimental === true ? 1 : 0
+      options.fastOpenCookie.set(fromHex(what.cookie).subarray(0, TcpOptions.maxCookieBytes))
+    }
     for (const [left, right] of what.sack ?? []) {
       options.sackEdges[2 * options.sackCount] = (this.hostIsn + left) | 0
       options.sackEdges[2 * options.sackCount + 1] = (this.hostIsn + right) | 0
@@ -170,6 +178,17 @@ export class Puppet implements LinkEnd {
     return this.host.net.mib[name]!
   }
 }
+
+export const fromHex = (text: string): Uint8Array =>
+  Uint8Array.from(text.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
+
+/** The Fast Open cookie of a segment as hex, empty when it asks for one; null without the option. */
+export const cookieOf = ({ options }: Heard): string | null =>
+  options.fastOpenLength < 0
+    ? null
+    : [...options.fastOpenCookie.subarray(0, options.fastOpenLength)]
+        .map((b) => b.toString(16).padStart(2, "0"))
+        .join("")
 
 /** Times in seconds of what was heard, since `from` ns. */
 export const times = (heard: ReadonlyArray<Heard>, from = 0): ReadonlyArray<number> =>
