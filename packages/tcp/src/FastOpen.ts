@@ -9,9 +9,10 @@ import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Counters from "./Counters.ts"
 import { CLIENT_ENABLE, CLIENT_NO_COOKIE, Cookie, FastOpenRequest, OPTION_SPACE, readCookie } from "./FastOpenCookie.ts"
 import * as FastOpenPause from "./FastOpenPause.ts"
+import * as Loss from "./Loss.ts"
 import * as Memory from "./Memory.ts"
 import * as Output from "./Output.ts"
-import * as Recovery from "./Recovery.ts"
+import * as Rack from "./Rack.ts"
 import * as Retransmit from "./Retransmit.ts"
 import * as SendQueue from "./SendQueue.ts"
 import * as State from "./State.ts"
@@ -214,8 +215,8 @@ export const receiveSynAck = (sock: TcpSock): boolean => {
   remember(sock, options.mss === 0 ? 536 : options.mss, isSynDrop, tryExperimental)
   if (data !== null) {
     sock.fastOpenFail = sock.totalRetrans > 0 ? FAIL_SYN_RETRANSMITTED : FAIL_DATA_NOT_ACKED
-    for (let segment: Segment | null = data; segment !== null; segment = segment.next) Recovery.markLost(sock, segment)
-    Recovery.forceLoss(sock)
+    for (let segment: Segment | null = data; segment !== null; segment = segment.next) Rack.markLost(sock, segment)
+    Loss.force(sock)
     Retransmit.retransmitQueue(sock)
     sock.net.count(Counters.FAST_OPEN_ACTIVE_FAIL)
     return true

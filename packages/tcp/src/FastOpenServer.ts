@@ -11,13 +11,14 @@ import * as Establish from "./Establish.ts"
 import { Cookie, SERVER_COOKIE_NOT_REQUIRED, SERVER_ENABLE, readCookie } from "./FastOpenCookie.ts"
 import * as FastOpenKey from "./FastOpenKey.ts"
 import * as FastOpenQueue from "./FastOpenQueue.ts"
-import * as Recovery from "./Recovery.ts"
+import * as Loss from "./Loss.ts"
 import * as Reset from "./Reset.ts"
 import * as SynAck from "./SynAck.ts"
 import * as Timers from "./Timers.ts"
+import * as Undo from "./Undo.ts"
 import type { RequestSock } from "./RequestSock.ts"
-import { EVER_RETRANS, type Segment, isAfter, isInWindow } from "./Segment.ts"
-import { PENDING_RETRANS, SYN_DATA_ACKED, type TcpSock } from "./TcpSock.ts"
+import { type Segment, isAfter, isInWindow } from "./Segment.ts"
+import { CA_LOSS, PENDING_RETRANS, SYN_DATA_ACKED, type TcpSock } from "./TcpSock.ts"
 import { clockMs } from "./Clock.ts"
 
 const shown = new Cookie()
@@ -156,15 +157,13 @@ const isTooSoon = (sock: TcpSock, request: RequestSock): boolean => {
 
 /** The third ACK came (Linux: tcp_rcv_synrecv_state_fastopen). */
 export const confirmed = (sock: TcpSock): void => {
+  // A SYN-ACK was sent again that need not have been: the window is as before (Linux: tcp_try_undo_recovery).
+  if (sock.caState === CA_LOSS && sock.packetsOut === 0) Undo.tryRecovery(sock)
   sock.retransmits = 0
-  if (!anyRetransmitted(sock)) sock.retransStampMs = 0
+  if (!Undo.hasRetransmitted(sock)) sock.retransStampMs = 0
   FastOpenQueue.remove(sock, false)
   Timers.rearmRto(sock)
 }
-
-/** Linux: tcp_any_retrans_done. */
-const anyRetransmitted = (sock: TcpSock): boolean =>
-  sock.retransOut > 0 || (sock.rtxQueue.head !== null && (sock.rtxQueue.head.sacked & EVER_RETRANS) !== 0)
 
 /**
  * The SYN-ACK of an unconfirmed child was not answered: again, and nothing else until it is (Linux:
@@ -177,7 +176,7 @@ export const synackTimer = (sock: TcpSock, request: RequestSock): boolean => {
   sock.net.count(Counters.TIMEOUTS)
   if (request.timeouts >= most) return false
   // Two SYN-ACKs were lost: the window starts over, as after any lost SYN.
-  if (sock.retransmits === 1) Recovery.enterLoss(sock)
+  if (sock.retransmits === 1) Loss.enter(sock)
   SynAck.sendAgain(request)
   sock.totalRetrans++
   request.timeouts++

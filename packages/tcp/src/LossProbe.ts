@@ -20,6 +20,8 @@ import { setCaState } from "./Congestion.ts"
 export const schedule = (sock: TcpSock, isAdvancing: boolean): boolean => {
   const early = sock.net.sysctl.earlyRetrans
   if (early !== 3 && early !== 4) return false
+  // The timer is busy with the SYN-ACK of a Fast Open socket.
+  if (sock.fastOpenRsk !== null) return false
   if (sock.packetsOut === 0 || !sock.sackOk) return false
   if (sock.caState !== CA_OPEN && sock.caState !== CA_CWR) return false
   let timeout: number

@@ -27,6 +27,25 @@ describe("ip", () => {
     assert.equal(ok(a, "ip a s up | grep -c inet"), "2\n")
   })
 
+  it("tcp_metrics shows what is kept of a peer, and forgets it", () => {
+    const h = lone()
+    assert.equal(ok(h, "ip tcp_metrics show"), "")
+    const tcp = h.tcp.netOf(h.host.init)
+    const entry = tcp.metrics.take(0x0a000001, 0x0a000002, 0)
+    entry.fastOpenMss = 1460
+    entry.cookieLength = 4
+    entry.cookie.set([0xab, 0xcd, 0x12, 0x34])
+    tcp.metrics.take(0x0a000001, 0x0a000003, 0)
+    assert.match(
+      ok(h, "ip tcp_metrics show 10.0.0.2"),
+      /^10\.0\.0\.2 age \d+\.\d{3}sec fo_mss 1460 fo_cookie abcd1234 source 10\.0\.0\.1\n$/
+    )
+    ok(h, "ip tcp_metrics delete 10.0.0.2")
+    assert.deepEqual(fails(h, "ip tcp_metrics delete 10.0.0.2"), [2, "RTNETLINK answers: No such process\n"])
+    ok(h, "ip tcp_metrics flush all")
+    assert.equal(ok(h, "ip tcp_metrics"), "")
+  })
+
   it("addresses come and go, and the kernel's answers are worded as ip words them", () => {
     const h = lone()
     port(h, 1)

@@ -8,6 +8,7 @@ import { strerror } from "../Strerror.ts"
 import { ipAddr } from "./IpAddr.ts"
 import { ipLink } from "./IpLink.ts"
 import { ipNeigh, ipRoute, ipRule } from "./IpRoute.ts"
+import { ipTcpMetrics } from "./IpTcpMetrics.ts"
 import { Abort, abort, isShortFor, IpWords, type IpOptions } from "./IpTools.ts"
 
 const run = (args: ReadonlyArray<string>, invocation: Invocation): Result => {
@@ -46,6 +47,7 @@ const dispatch = (object: string, words: IpWords, place: Place, options: IpOptio
   if (isShortFor(object, "neighbor") || isShortFor(object, "neighbour")) return ipNeigh(words, place, options)
   if (isShortFor(object, "link")) return ipLink(words, place, options)
   if (isShortFor(object, "netns")) return ipNetns(words, place, invocation)
+  if (isShortFor(object, "tcp_metrics") || isShortFor(object, "tcpmetrics")) return ipTcpMetrics(words, place)
   return failure(`Object "${object}" is unknown, try "ip help".`, 1)
 }
 
@@ -91,4 +93,4 @@ const remove = (name: string, place: Place): Outcome => {
   return success()
 }
 
-export const ip: Command = { name: "ip", usage: "ip [-s] addr|link|route|neigh|rule|netns …", run }
+export const ip: Command = { name: "ip", usage: "ip [-s] addr|link|route|neigh|rule|netns|tcp_metrics …", run }
