@@ -30,7 +30,7 @@ describe("ip", () => {
   it("tcp_metrics shows what is kept of a peer, and forgets it", () => {
     const h = lone()
     assert.equal(ok(h, "ip tcp_metrics show"), "")
-    const tcp = h.tcp.netOf(h.host.init)
+    const tcp = h.tcp!.netOf(h.host.init)
     const entry = tcp.metrics.take(0x0a000001, 0x0a000002, 0)
     entry.fastOpenMss = 1460
     entry.cookieLength = 4
