@@ -42,6 +42,8 @@ export class FibInfo {
   readonly scope: number
   /** MTU of the route, 0 for the device's. */
   readonly mtu: number
+  /** Segments of TCP's initial window, 0 for the kernel's (RTAX_INITCWND). */
+  readonly initialCwnd: number
   /** Its device is down (RTNH_F_DEAD). */
   dead: boolean
   /** The ready route of this next hop, and those with a learned path MTU by destination. */
@@ -60,6 +62,7 @@ export class FibInfo {
     this.protocol = route.protocol
     this.scope = route.scope
     this.mtu = route.mtu
+    this.initialCwnd = route.initialCwnd
     this.dead = false
     this.output = null
     this.exceptions = null
@@ -79,6 +82,7 @@ export interface RouteSpec {
   readonly protocol?: number
   readonly scope?: number
   readonly mtu?: number
+  readonly initialCwnd?: number
 }
 
 /** Linux: fib_lookup's answers for the types that refuse. */
@@ -264,7 +268,8 @@ export class Fib {
       source: spec.source ?? 0,
       protocol: spec.protocol ?? PROTOCOL_BOOT,
       scope: spec.scope ?? (type === D.LOCAL ? SCOPE_HOST : gateway === 0 && !refuses ? SCOPE_LINK : SCOPE_UNIVERSE),
-      mtu: spec.mtu ?? 0
+      mtu: spec.mtu ?? 0,
+      initialCwnd: spec.initialCwnd ?? 0
     }
   }
 

@@ -24,6 +24,7 @@ export interface RouteRecord {
   readonly metric: number
   /** 0 is not printed. */
   readonly mtu: number
+  readonly initialCwnd: number
   readonly flags: ReadonlyArray<"linkdown" | "dead" | "onlink">
 }
 
@@ -40,6 +41,7 @@ export const formatRoute = (route: RouteRecord): string => {
   if (route.metric !== 0) parts.push(`metric ${route.metric}`)
   parts.push(...route.flags)
   if (route.mtu !== 0) parts.push(`mtu ${route.mtu}`)
+  if (route.initialCwnd !== 0) parts.push(`initcwnd ${route.initialCwnd}`)
   return `${parts.join(" ")} \n`
 }
 

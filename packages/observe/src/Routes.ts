@@ -44,6 +44,7 @@ export const record = (info: FibInfo): RouteRecord => ({
   source: info.source,
   metric: info.metric,
   mtu: info.mtu,
+  initialCwnd: info.initialCwnd,
   flags: info.dead
     ? ["dead", "linkdown"]
     : info.dev !== null && info.dev.isUp() && !info.dev.carrier

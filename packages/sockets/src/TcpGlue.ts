@@ -243,6 +243,15 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
     return dst === null ? 1500 : dst.mtuAt(this.core.time)
   }
 
+  initialCwnd(sock: TcpSock): number {
+    const sk = sock.owner as TcpKernelSock | null
+    const dst =
+      sk !== null && sk.dst !== null && sk.dst.isValid()
+        ? sk.dst
+        : Route.output(sock.net.owner as Netns, sock.remoteAddress, sock.localAddress, 0)
+    return dst === null || dst.info === null ? 0 : dst.info.initialCwnd
+  }
+
   isLocal(net: TcpNet, address: number): boolean {
     return Route.addressType(net.owner as Netns, address) === Dst.LOCAL
   }

@@ -7,6 +7,7 @@ import * as Flags from "./AckFlags.ts"
 import type { AckSample } from "./AckSample.ts"
 import * as CleanRtx from "./CleanRtx.ts"
 import * as Counters from "./Counters.ts"
+import * as CwndUse from "./CwndUse.ts"
 import * as Drops from "./Drops.ts"
 import * as Loss from "./Loss.ts"
 import * as LossProbe from "./LossProbe.ts"
@@ -182,7 +183,7 @@ const updateWindow = (sock: TcpSock, segment: Segment): number => {
     sock.sndWl1 = segment.seq
     if (sock.sndWnd !== window) {
       sock.sndWnd = window
-      if (sock.writeQueue.head !== null) Output.restartAfterIdle(sock)
+      if (sock.writeQueue.head !== null) CwndUse.restartAfterIdle(sock)
       if (window > sock.maxWindow) {
         sock.maxWindow = window
         Output.syncMss(sock, sock.pmtu)
@@ -204,6 +205,11 @@ export const replaceTsRecent = (sock: TcpSock, seq: number): void => {
 
 /** Linux: tcp_cong_control. */
 const congestionControl = (sock: TcpSock, ack: number, sample: AckSample, flag: number): void => {
+  const own = sock.congestion.congControl
+  if (own !== null) {
+    own(sock, ack, flag, sample)
+    return
+  }
   if (inCwndReduction(sock)) {
     Reduction.reduceCwnd(sock, sample.ackedSacked, sample.losses, flag)
   } else if ((flag & (mayRaiseLate(sock) ? Flags.FORWARD_PROGRESS : Flags.DATA_ACKED)) !== 0) {

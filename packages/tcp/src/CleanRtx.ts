@@ -3,6 +3,7 @@
  * net/ipv4/tcp_input.c).
  */
 import * as Tcp from "@darkfiber/wire/Tcp"
+import * as Chrono from "./Chrono.ts"
 import * as Flags from "./AckFlags.ts"
 import * as Points from "./Points.ts"
 import * as Rack from "./Rack.ts"
@@ -69,7 +70,8 @@ export const clean = (sock: TcpSock, priorUna: number, priorFack: number): numbe
     SendQueue.freeWrite(sock, segment)
   }
   const head = sock.rtxQueue.head
-  if (head !== null && (head.sacked & SACKED_ACKED) !== 0) flag |= Flags.SACK_RENEGING
+  if (head === null) Chrono.stop(sock, Chrono.BUSY)
+  else if ((head.sacked & SACKED_ACKED) !== 0) flag |= Flags.SACK_RENEGING
   if (acked === 0 && sample.firstSackAt < 0) {
     sock.congestion.packetsAcked(sock, 0, -1)
     return flag

@@ -2,6 +2,7 @@
  * What a congestion control algorithm is to the machine (Linux: struct tcp_congestion_ops), and the parts of slow start and
  * congestion avoidance that all of them share (RFC 5681 §3.1; Linux: net/ipv4/tcp_cong.c).
  */
+import type { AckSample } from "./AckSample.ts"
 import { CA_CWR, CA_RECOVERY, type TcpSock } from "./TcpSock.ts"
 
 /** Events of `event` (Linux: enum tcp_ca_event). */
@@ -21,6 +22,12 @@ export interface CongestionControl {
   undoCwnd(sock: TcpSock): number
   /** Grows cwnd. `acked`: segments newly delivered by this ACK. */
   congAvoid(sock: TcpSock, ack: number, acked: number): void
+  /** Sets cwnd and pacing rate all by itself, in all states; null for those that do not (Linux: cong_control). */
+  readonly congControl: ((sock: TcpSock, ack: number, flag: number, sample: AckSample) => void) | null
+  /** Least wire segments of a super-segment; null: net.ipv4.tcp_min_tso_segs (Linux: min_tso_segs). */
+  readonly minTsoSegments: ((sock: TcpSock) => number) | null
+  /** How many windows the send buffer holds. */
+  readonly sndbufFactor: number
   /** @param rttUs the RTT sample of this ACK, below 0 for none */
   packetsAcked(sock: TcpSock, acked: number, rttUs: number): void
   /** `caState` is about to become `state`. */

@@ -162,6 +162,9 @@ export const cubic: CongestionControl = {
     return Math.max(Math.floor((cwnd * BETA) / BETA_SCALE), 2)
   },
   undoCwnd: undoToPrior,
+  congControl: null,
+  minTsoSegments: null,
+  sndbufFactor: 2,
   congAvoid: (sock, _ack, acked) => {
     if (!isCwndLimited(sock)) return
     let left = acked

@@ -3,6 +3,7 @@
  * inet_csk_destroy_sock, tcp_out_of_resources).
  */
 import * as Tcp from "@darkfiber/wire/Tcp"
+import * as Chrono from "./Chrono.ts"
 import * as Counters from "./Counters.ts"
 import * as FastOpenPause from "./FastOpenPause.ts"
 import * as FastOpenQueue from "./FastOpenQueue.ts"
@@ -135,6 +136,7 @@ export const purgeWrite = (sock: TcpSock): void => {
   for (let head = sock.writeQueue.shift(); head !== null; head = sock.writeQueue.shift())
     SendQueue.freeWrite(sock, head)
   Timers.clearXmit(sock)
+  Chrono.stop(sock, Chrono.BUSY)
   sock.packetsOut = 0
   sock.sackedOut = 0
   sock.lostOut = 0

@@ -1,4 +1,5 @@
 /** A connection becomes established: its first windows, RTT and buffers (Linux: tcp_init_transfer, tcp_finish_connect). */
+import * as CwndUse from "./CwndUse.ts"
 import * as Done from "./Done.ts"
 import * as Output from "./Output.ts"
 import * as Rtt from "./Rtt.ts"
@@ -15,7 +16,7 @@ export const finishTransfer = (sock: TcpSock): void => {
   const host = sock.tcp.host
   Output.currentMss(sock)
   // A lost SYN or SYN-ACK is loss: the initial window is one segment then (RFC 5681 §3.1; Linux: more than one).
-  sock.sndCwnd = sock.totalRetrans > 1 && sock.undoMarked ? 1 : initialCwnd(sock)
+  sock.sndCwnd = sock.totalRetrans > 1 && sock.undoMarked ? 1 : CwndUse.initial(sock)
   sock.sndSsthresh = INFINITE_SSTHRESH
   sock.sndCwndStampMs = clockMs(sock)
   sock.congestion.init(sock)
@@ -27,9 +28,6 @@ export const finishTransfer = (sock: TcpSock): void => {
   }
   if (sock.options.keepOpen !== 0) Timers.armKeepalive(sock, Timers.keepaliveTime(sock))
 }
-
-/** RFC 6928. */
-const initialCwnd = (sock: TcpSock): number => Math.min(10, sock.sndCwndClamp)
 
 /** Linux: tcp_finish_connect. */
 export const finishConnect = (sock: TcpSock): void => {

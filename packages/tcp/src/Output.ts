@@ -24,7 +24,7 @@ import {
 } from "./TcpSock.ts"
 import { type Segment, isBefore } from "./Segment.ts"
 import { clockMs } from "./Clock.ts"
-import { EVENT_CWND_RESTART, EVENT_TX_START, currentSsthresh } from "./Congestion.ts"
+import { EVENT_TX_START } from "./Congestion.ts"
 import { ENOBUFS, ENOMEM } from "./Errno.ts"
 
 /**
@@ -90,23 +90,6 @@ const dataSent = (sock: TcpSock): void => {
   if (packetsInFlight(sock) === 0) sock.congestion.event(sock, EVENT_TX_START)
   sock.lsndtimeMs = now
   if (((now - sock.lrcvtimeMs) | 0) * 1000 < sock.atoUs && sock.ackPingpong < 255) sock.ackPingpong++
-}
-
-/** cwnd after an idle time, halved for each RTO of it (RFC 2861; Linux: tcp_slow_start_after_idle_check). */
-export const restartAfterIdle = (sock: TcpSock): void => {
-  if (sock.net.sysctl.slowStartAfterIdle === 0 || sock.packetsOut !== 0) return
-  const now = clockMs(sock)
-  const rtoMs = Math.max(1, Math.floor(sock.rtoUs / 1000))
-  let idle = (now - sock.lsndtimeMs) | 0
-  if (idle <= rtoMs) return
-  const restart = Math.min(10, sock.sndCwnd)
-  let cwnd = sock.sndCwnd
-  sock.congestion.event(sock, EVENT_CWND_RESTART)
-  sock.sndSsthresh = currentSsthresh(sock)
-  while ((idle -= rtoMs) > 0 && cwnd > restart) cwnd >>= 1
-  sock.sndCwnd = Math.max(cwnd, restart)
-  sock.sndCwndStampMs = now
-  sock.sndCwndUsed = 0
 }
 
 /** Sequence number for a segment without data that the peer will not find outside its window (Linux: tcp_acceptable_seq). */
@@ -200,45 +183,4 @@ export const checkProbeTimer = (sock: TcpSock): void => {
   if (sock.packetsOut === 0 && sock.pending === 0 && sock.writeQueue.head !== null) {
     Timers.resetXmit(sock, PENDING_PROBE0, Timers.probe0BaseUs(sock))
   }
-}
-
-/** Notes how much of cwnd was used (RFC 2861; Linux: tcp_cwnd_validate). */
-export const validateCwnd = (sock: TcpSock, isLimited: boolean): void => {
-  if (
-    !isBefore(sock.sndUna, sock.cwndUsageSeq) ||
-    isLimited ||
-    (!sock.cwndLimited && sock.packetsOut > sock.maxPacketsOut)
-  ) {
-    sock.cwndLimited = isLimited
-    sock.maxPacketsOut = sock.packetsOut
-    sock.cwndUsageSeq = sock.sndNxt
-  }
-  if (isLimited || (sock.sndCwnd < sock.sndSsthresh && sock.sndCwnd < 2 * sock.maxPacketsOut)) {
-    sock.sndCwndUsed = 0
-    sock.sndCwndStampMs = clockMs(sock)
-    return
-  }
-  if (sock.packetsOut > sock.sndCwndUsed) sock.sndCwndUsed = sock.packetsOut
-  const idle = (clockMs(sock) - sock.sndCwndStampMs) | 0
-  if (sock.net.sysctl.slowStartAfterIdle !== 0 && idle * 1000 >= sock.rtoUs) limitedByApplication(sock)
-}
-
-/** cwnd that the application did not use goes halfway down (Linux: tcp_cwnd_application_limited). */
-const limitedByApplication = (sock: TcpSock): void => {
-  if (sock.caState === 0 && !sock.noSpace) {
-    const used = Math.max(sock.sndCwndUsed, 10)
-    if (used < sock.sndCwnd) {
-      sock.sndSsthresh = currentSsthresh(sock)
-      sock.sndCwnd = (sock.sndCwnd + used) >> 1
-    }
-    sock.sndCwndUsed = 0
-  }
-  sock.sndCwndStampMs = clockMs(sock)
-}
-
-/** Whether cwnd lets another segment out (Linux: tcp_cwnd_test): how many, 0 for none. */
-export const cwndQuota = (sock: TcpSock): number => {
-  const inFlight = packetsInFlight(sock)
-  if (inFlight >= sock.sndCwnd) return 0
-  return Math.min(Math.max(sock.sndCwnd >> 1, 1), sock.sndCwnd - inFlight)
 }

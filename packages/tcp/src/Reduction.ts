@@ -38,6 +38,7 @@ export const reduceCwnd = (sock: TcpSock, newlyDelivered: number, newlyLost: num
 
 /** cwnd is ssthresh from now on, unless the reduction was undone (Linux: tcp_end_cwnd_reduction). */
 export const endReduction = (sock: TcpSock): void => {
+  if (sock.congestion.congControl !== null) return
   if (sock.sndSsthresh < INFINITE_SSTHRESH && (sock.caState === CA_CWR || sock.undoMarked)) {
     sock.sndCwnd = sock.sndSsthresh
     sock.sndCwndStampMs = clockMs(sock)

@@ -13,6 +13,9 @@ export const reno: CongestionControl = {
   init: () => {},
   ssthresh: (sock) => Math.max(sock.sndCwnd >> 1, 2),
   undoCwnd: undoToPrior,
+  congControl: null,
+  minTsoSegments: null,
+  sndbufFactor: 2,
   congAvoid: (sock, _ack, acked) => {
     if (!isCwndLimited(sock)) return
     let left = acked

@@ -1,7 +1,9 @@
 /** Room in the send buffer: how large it is, and when a writer may go on (Linux: tcp_sndbuf_expand, tcp_check_space). */
-import type { TcpSock } from "./TcpSock.ts"
+import * as Chrono from "./Chrono.ts"
+import { type TcpSock, packetsInFlight } from "./TcpSock.ts"
+import { clockMs } from "./Clock.ts"
 
-/** The send buffer holds twice a window (Linux: tcp_sndbuf_expand). */
+/** The send buffer holds twice a window, or what the congestion control asks for (Linux: tcp_sndbuf_expand). */
 export const expandSndbuf = (sock: TcpSock): void => {
   if ((sock.bufferLocks & 1) !== 0) return
   const payload = Math.max(sock.mssClamp < 65_535 ? sock.mssClamp : 536, sock.mssCache) + 320 + 320
@@ -9,26 +11,39 @@ export const expandSndbuf = (sock: TcpSock): void => {
   while (perMss < payload) perMss *= 2
   perMss += 256
   const segments = Math.max(10, sock.sndCwnd, sock.reordering + 1)
-  const bytes = 2 * segments * perMss
+  const bytes = sock.congestion.sndbufFactor * segments * perMss
   if (sock.sndbuf < bytes) sock.sndbuf = Math.min(bytes, sock.net.sysctl.wmemLimit)
 }
+
+/** Whether a larger buffer would be filled and fits into memory (Linux: tcp_should_expand_sndbuf). */
+const mayExpand = (sock: TcpSock): boolean =>
+  !sock.tcp.memoryPressure && sock.tcp.memoryPages < sock.net.sysctl.memLow && packetsInFlight(sock) < sock.sndCwnd
 
 /** A writer may go on when a third of the send buffer is free (Linux: tcp_check_space). */
 export const checkSpace = (sock: TcpSock): void => {
   if (!sock.noSpace) return
-  if (sock.caState <= 1 && sock.packetsOut < sock.sndCwnd) expandSndbuf(sock)
+  if ((sock.bufferLocks & 1) === 0 && mayExpand(sock)) {
+    expandSndbuf(sock)
+    sock.sndCwndStampMs = clockMs(sock)
+  }
   if (canWrite(sock)) {
     sock.noSpace = false
     sock.tcp.host.writable(sock)
+    Chrono.stop(sock, Chrono.SNDBUF_LIMITED)
   }
 }
 
 /** Linux: sk_stream_is_writeable. */
 export const canWrite = (sock: TcpSock): boolean =>
-  sock.sndbuf - sock.wmemQueued >= sock.wmemQueued >> 1 && isBelowLowat(sock)
+  sock.sndbuf - sock.wmemQueued >= sock.wmemQueued >> 1 && sock.wmemQueued < sock.sndbuf && isBelowLowat(sock, 2)
 
-/** TCP_NOTSENT_LOWAT: little enough is unsent (Linux: tcp_stream_memory_free). */
-const isBelowLowat = (sock: TcpSock): boolean => {
-  const lowat = sock.options.notsentLowat
-  return lowat === 0 || ((sock.writeSeq - sock.sndNxt) | 0) < lowat
+/**
+ * TCP_NOTSENT_LOWAT, or net.ipv4.tcp_notsent_lowat: little enough is unsent (Linux: tcp_stream_memory_free).
+ *
+ * @param factor 1 for a writer at work; 2 for one that is to be woken: half as much
+ */
+export const isBelowLowat = (sock: TcpSock, factor: number): boolean => {
+  const own = sock.options.notsentLowat
+  const lowat = own === 0 ? sock.net.sysctl.notsentLowat : own
+  return ((sock.writeSeq - sock.sndNxt) | 0) * factor < lowat
 }

@@ -3,6 +3,7 @@
  * and accounted (Linux: tcp_fragment, tcp_set_skb_tso_segs, tcp_adjust_pcount, net/ipv4/tcp_output.c).
  */
 import * as Tcp from "@darkfiber/wire/Tcp"
+import * as Chrono from "./Chrono.ts"
 import * as Memory from "./Memory.ts"
 import * as TimeOrder from "./TimeOrder.ts"
 import { NO_SEGMENTS, type TcpSock } from "./TcpSock.ts"
@@ -21,6 +22,7 @@ export const adjustCounts = (sock: TcpSock, segment: Segment, fewer: number): vo
 export const queueWrite = (sock: TcpSock, segment: Segment): void => {
   if (sock.writeQueue === NO_SEGMENTS) sock.writeQueue = new SegmentList()
   sock.writeQueue.push(segment)
+  if (sock.chronoKind === Chrono.NONE) Chrono.start(sock, Chrono.BUSY)
   sock.wmemQueued += segment.truesize
   Memory.charge(sock, segment.truesize)
 }

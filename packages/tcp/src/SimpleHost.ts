@@ -405,6 +405,10 @@ export class SimpleHost implements TcpHost, LinkEnd {
     return this.mtuBytes
   }
 
+  initialCwnd(): number {
+    return 0
+  }
+
   isLocal(_net: TcpNet, address: number): boolean {
     return address === this.address
   }

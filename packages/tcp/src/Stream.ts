@@ -3,10 +3,12 @@
  * tcp_sendmsg_locked, tcp_recvmsg_locked, net/ipv4/tcp.c).
  */
 import * as Tcp from "@darkfiber/wire/Tcp"
+import * as CwndUse from "./CwndUse.ts"
 import * as DataQueue from "./DataQueue.ts"
 import * as Memory from "./Memory.ts"
 import * as Output from "./Output.ts"
 import * as Points from "./Points.ts"
+import * as Rate from "./Rate.ts"
 import * as SendBuffer from "./SendBuffer.ts"
 import * as SendQueue from "./SendQueue.ts"
 import * as State from "./State.ts"
@@ -43,7 +45,11 @@ export const sendStep = (sock: TcpSock, bytes: Uint8Array, at: number, length: n
   if ((bit & CAN_SEND) === 0 && sock.fastOpenRsk === null) return (bit & CONNECTING) !== 0 ? -EAGAIN : -EPIPE
   if (length <= 0) return 0
   host.trace(Points.TCP_SENDMSG, sock, null)
-  if (sock.packetsOut === 0 && sock.writeQueue.head === null) Output.restartAfterIdle(sock)
+  if (!sock.isWriting) {
+    sock.isWriting = true
+    Rate.checkAppLimited(sock)
+  }
+  if (sock.packetsOut === 0 && sock.writeQueue.head === null) CwndUse.restartAfterIdle(sock)
   const mss = Output.currentMss(sock)
   const goal = sizeGoal(sock, mss)
   let tail = sock.writeQueue.tail
@@ -80,6 +86,7 @@ const pushSome = (sock: TcpSock, tail: Segment, mss: number, goal: number): void
 
 /** Ends a write: the tail may go (Linux: tcp_push at the end of tcp_sendmsg). */
 export const sendDone = (sock: TcpSock, flags: number): void => {
+  sock.isWriting = false
   if (sock.destroyed || sock.writeQueue.head === null) return
   Xmit.push(sock, Output.currentMss(sock), sock.nonagle, (flags & MSG_MORE) !== 0)
 }
@@ -91,10 +98,7 @@ const noRoom = (sock: TcpSock, mss: number): number => {
   return -EAGAIN
 }
 
-const hasRoom = (sock: TcpSock): boolean => {
-  const lowat = sock.options.notsentLowat
-  return sock.wmemQueued < sock.sndbuf && (lowat === 0 || ((sock.writeSeq - sock.sndNxt) | 0) < lowat)
-}
+const hasRoom = (sock: TcpSock): boolean => sock.wmemQueued < sock.sndbuf && SendBuffer.isBelowLowat(sock, 1)
 
 /** Bytes of a super-segment (Linux: tcp_send_mss, tcp_xmit_size_goal). */
 const sizeGoal = (sock: TcpSock, mss: number): number => {

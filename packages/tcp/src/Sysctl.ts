@@ -63,6 +63,8 @@ export class TcpSysctl {
   slowStartAfterIdle = 1
   rfc1337 = 0
   stdurg = 0
+  /** Bytes that may be unsent; as good as none by default. */
+  notsentLowat = 4_294_967_295
   /** Bytes. */
   limitOutputBytes = 4_194_304
   tsoWinDivisor = 3
@@ -135,6 +137,7 @@ export const sysctlNames: Readonly<Record<string, ReadonlyArray<SysctlField>>> =
   "net.ipv4.tcp_slow_start_after_idle": ["slowStartAfterIdle"],
   "net.ipv4.tcp_rfc1337": ["rfc1337"],
   "net.ipv4.tcp_stdurg": ["stdurg"],
+  "net.ipv4.tcp_notsent_lowat": ["notsentLowat"],
   "net.ipv4.tcp_limit_output_bytes": ["limitOutputBytes"],
   "net.ipv4.tcp_tso_win_divisor": ["tsoWinDivisor"],
   "net.ipv4.tcp_min_tso_segs": ["minTsoSegs"],

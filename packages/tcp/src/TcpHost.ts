@@ -143,6 +143,8 @@ export interface TcpHost {
    * have the answer at hand.
    */
   mtu(net: TcpNet, localAddress: number, remoteAddress: number, sock: TcpSock | null): number
+  /** Segments of the initial window by the route (RTAX_INITCWND), 0: it says none. */
+  initialCwnd(sock: TcpSock): number
   /** Whether the address is one that a local socket may use (Linux: inet_addr_valid_or_nonlocal). */
   isLocal(net: TcpNet, address: number): boolean
   /** Whether the peer is reached over a loopback device (tcp_tw_reuse = 2). */

@@ -1,6 +1,8 @@
 /** TCP_INFO: what `ss -i` and getsockopt show of a connection (Linux: struct tcp_info, tcp_get_info). */
+import * as Chrono from "./Chrono.ts"
 import { clockMs } from "./Clock.ts"
-import { PENDING_PROBE0, SYN_DATA_ACKED, type TcpSock } from "./TcpSock.ts"
+import { DELACK_MAX_US } from "./Timers.ts"
+import { INFINITE_RTT, PENDING_PROBE0, SYN_DATA_ACKED, type TcpSock } from "./TcpSock.ts"
 
 /** Bits of `options` (Linux: TCPI_OPT_*). */
 export const OPT_TIMESTAMPS = 1
@@ -56,6 +58,13 @@ export interface TcpInfo {
   readonly notsent_bytes: number
   /** Microseconds. */
   readonly min_rtt: number
+  /** Bytes a second, and whether the application was the limit (1). */
+  readonly delivery_rate: number
+  readonly delivery_rate_app_limited: number
+  /** Microseconds of having something to send, and of waiting for the peer's window or the send buffer within it. */
+  readonly busy_time: number
+  readonly rwnd_limited: number
+  readonly sndbuf_limited: number
   readonly data_segs_in: number
   readonly data_segs_out: number
   readonly delivered: number
@@ -69,10 +78,22 @@ export interface TcpInfo {
   readonly total_rto: number
   /** Why a Fast Open attempt of ours failed (FastOpen.ts); 0: it did not. */
   readonly fastopen_client_fail: number
+  readonly total_rto_recoveries: number
+  /** Milliseconds. */
+  readonly total_rto_time: number
   /** The timer as `ss -o` shows it: 0 none, 1 retransmission, 2 keepalive, 4 probe; and nanoseconds until it fires. */
   readonly timer: number
   readonly timer_expires: number
 }
+
+/** What an unsigned field says that is not known (~0U). */
+const UNKNOWN = 0xffff_ffff
+
+/** Bytes a second (Linux: tcp_compute_delivery_rate). */
+const deliveryRate = (sock: TcpSock): number =>
+  sock.rateDelivered === 0 || sock.rateIntervalUs === 0
+    ? 0
+    : Math.floor((sock.rateDelivered * sock.mssCache * 1_000_000) / sock.rateIntervalUs)
 
 const timerOf = (sock: TcpSock): number => {
   if (sock.pending === PENDING_PROBE0) return 4
@@ -95,6 +116,8 @@ const optionsOf = (sock: TcpSock): number =>
 export const read = (sock: TcpSock): TcpInfo => {
   const now = clockMs(sock)
   const isListener = sock.listen !== null
+  const rwndLimited = Chrono.total(sock, Chrono.RWND_LIMITED)
+  const sndbufLimited = Chrono.total(sock, Chrono.SNDBUF_LIMITED)
   return {
     state: sock.state,
     ca_state: sock.caState,
@@ -105,7 +128,7 @@ export const read = (sock: TcpSock): TcpInfo => {
     snd_wscale: sock.sndWscale,
     rcv_wscale: sock.rcvWscale,
     rto: sock.rtoUs,
-    ato: sock.atoUs,
+    ato: Math.min(sock.atoUs, DELACK_MAX_US),
     snd_mss: sock.mssCache,
     rcv_mss: sock.rcvMss,
     unacked: isListener ? sock.listen!.ackBacklog : sock.packetsOut,
@@ -135,7 +158,12 @@ export const read = (sock: TcpSock): TcpInfo => {
     segs_out: sock.segsOut,
     segs_in: sock.segsIn,
     notsent_bytes: Math.max(0, (sock.writeSeq - sock.sndNxt) | 0),
-    min_rtt: sock.minRttUs,
+    min_rtt: sock.minRttUs === INFINITE_RTT ? UNKNOWN : sock.minRttUs,
+    delivery_rate: deliveryRate(sock),
+    delivery_rate_app_limited: sock.rateAppLimited ? 1 : 0,
+    busy_time: (Chrono.total(sock, Chrono.BUSY) + rwndLimited + sndbufLimited) * 1000,
+    rwnd_limited: rwndLimited * 1000,
+    sndbuf_limited: sndbufLimited * 1000,
     data_segs_in: sock.dataSegsIn,
     data_segs_out: sock.dataSegsOut,
     delivered: sock.delivered,
@@ -148,6 +176,8 @@ export const read = (sock: TcpSock): TcpInfo => {
     rcv_wnd: sock.rcvWnd,
     total_rto: sock.totalRto,
     fastopen_client_fail: sock.fastOpenFail,
+    total_rto_recoveries: sock.totalRtoRecoveries,
+    total_rto_time: sock.totalRtoTimeMs + (sock.rtoStampMs === 0 ? 0 : (now - sock.rtoStampMs) | 0),
     timer: timerOf(sock),
     timer_expires: expiresIn(sock)
   }

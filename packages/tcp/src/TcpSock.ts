@@ -334,6 +334,15 @@ export class TcpSock extends Endpoint implements TimerOwner {
   rateIntervalUs: number
   rateAppLimited: boolean
 
+  // how the time is spent (Chrono.ts)
+  chronoKind: number
+  chronoStartMs: number
+  busyMs: number
+  rwndLimitedMs: number
+  sndbufLimitedMs: number
+  /** A write is under way. */
+  isWriting: boolean
+
   // account
   delivered: number
   totalRetrans: number
@@ -511,6 +520,12 @@ export class TcpSock extends Endpoint implements TimerOwner {
     this.rateDelivered = 0
     this.rateIntervalUs = 0
     this.rateAppLimited = false
+    this.chronoKind = 0
+    this.chronoStartMs = 0
+    this.busyMs = 0
+    this.rwndLimitedMs = 0
+    this.sndbufLimitedMs = 0
+    this.isWriting = false
     this.delivered = 0
     this.totalRetrans = 0
     this.bytesSent = 0

@@ -71,7 +71,7 @@ const reorderTimer = (sock: TcpSock): void => {
   if (inFlight !== packetsInFlight(sock)) {
     if (sock.caState !== CA_RECOVERY) {
       Recovery.enterRecovery(sock, false)
-      Reduction.reduceCwnd(sock, 1, sock.lost - lost, 0)
+      if (sock.congestion.congControl === null) Reduction.reduceCwnd(sock, 1, sock.lost - lost, 0)
     }
     Retransmit.retransmitQueue(sock)
   }

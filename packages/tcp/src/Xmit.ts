@@ -3,6 +3,8 @@
  * (Linux: tcp_write_xmit and what it calls, net/ipv4/tcp_output.c).
  */
 import * as Tcp from "@darkfiber/wire/Tcp"
+import * as Chrono from "./Chrono.ts"
+import * as CwndUse from "./CwndUse.ts"
 import * as LossProbe from "./LossProbe.ts"
 import * as Output from "./Output.ts"
 import * as Points from "./Points.ts"
@@ -37,28 +39,39 @@ const splitPoint = (sock: TcpSock, segment: Segment, mss: number, segments: numb
   return isHeldBack(sock, partial !== 0, nonagle) ? needed - partial : needed
 }
 
-/** Whether waiting for another ACK makes a larger super-segment (Linux: tcp_tso_should_defer). */
-const shouldDefer = (sock: TcpSock, segment: Segment, segments: number): boolean => {
-  if (sock.caState >= CA_RECOVERY || ((clockMs(sock) - sock.lsndtimeMs) | 0) > 1) return false
+/** Answers of {@link deferral}: send; wait for cwnd, for the peer's window, for more data of the application. */
+const SEND_NOW = 0
+const DEFER_CWND = 1
+const DEFER_RWND = 2
+const DEFER_DATA = 3
+
+/** Whether waiting for another ACK makes a larger super-segment, and what is waited for (Linux: tcp_tso_should_defer). */
+const deferral = (sock: TcpSock, segment: Segment, segments: number): number => {
+  if (sock.caState >= CA_RECOVERY || ((clockMs(sock) - sock.lsndtimeMs) | 0) > 1) return SEND_NOW
   const windowRoom = (windowEnd(sock) - segment.seq) | 0
   const cwndRoom = (sock.sndCwnd - packetsInFlight(sock)) * sock.mssCache
   const limit = Math.min(windowRoom, cwndRoom)
-  if (limit >= segments * sock.mssCache) return false
-  if (segment !== sock.writeQueue.tail && limit >= segment.length) return false
+  if (limit >= segments * sock.mssCache) return SEND_NOW
+  if (segment !== sock.writeQueue.tail && limit >= segment.length) return SEND_NOW
   const divisor = sock.net.sysctl.tsoWinDivisor
   if (divisor > 0) {
     const chunk = Math.floor(Math.min(sock.sndWnd, sock.sndCwnd * sock.mssCache) / divisor)
-    if (limit >= chunk) return false
+    if (limit >= chunk) return SEND_NOW
   } else if (limit > 3 * sock.mssCache) {
-    return false
+    return SEND_NOW
   }
   const oldest = sock.rtxQueue.head
-  if (oldest === null) return false
-  // Half an RTT since the oldest segment left: its ACK is not about to come.
+  if (oldest === null) return SEND_NOW
+  // Less than half an RTT since the oldest segment left: its ACK is not about to come.
   const age = sock.tcp.host.now() - oldest.sentAt
-  if (age < (sock.srttUs >> 4) * 1000) return false
-  if ((segment.flags & Tcp.FIN) !== 0 || segment.endOfRecord !== 0) return false
-  return true
+  if (age < (sock.srttUs >> 4) * 1000) return SEND_NOW
+  if (cwndRoom < windowRoom) {
+    if (cwndRoom <= segment.length) return DEFER_CWND
+  } else if (windowRoom <= segment.length) {
+    return DEFER_RWND
+  }
+  if ((segment.flags & Tcp.FIN) !== 0 || segment.endOfRecord !== 0) return SEND_NOW
+  return DEFER_DATA
 }
 
 /** Rate that super-segment sizes follow, bytes a second (Linux: tcp_update_pacing_rate). */
@@ -90,6 +103,7 @@ export const writeXmit = (sock: TcpSock, mss: number, nonagle: number, pushOne: 
   const tcp = sock.tcp
   let sent = 0
   let isCwndLimited = false
+  let isRwndLimited = false
   let result = DONE
   const packetsBefore = sock.packetsOut
   const segments = TsoSize.segments(sock, mss)
@@ -100,19 +114,24 @@ export const writeXmit = (sock: TcpSock, mss: number, nonagle: number, pushOne: 
       break
     }
     SendQueue.setGso(segment, mss)
-    let quota = Output.cwndQuota(sock)
+    let quota = CwndUse.quota(sock)
     if (quota === 0) {
       if (pushOne !== PUSH_PROBE) break
       quota = 1
     }
-    if (!fitsWindow(sock, segment, mss)) break
+    if (!fitsWindow(sock, segment, mss)) {
+      isRwndLimited = true
+      break
+    }
     const fits = Math.min(quota, segments)
     if (segment.gsoSegments === 1) {
       const isLast = segment === sock.writeQueue.tail
       if (!nagleTest(sock, segment, mss, isLast ? nonagle : NAGLE_PUSH)) break
-    } else if (pushOne === 0 && shouldDefer(sock, segment, segments)) {
-      isCwndLimited = (sock.sndCwnd - packetsInFlight(sock)) * sock.mssCache < ((windowEnd(sock) - segment.seq) | 0)
-      break
+    } else if (pushOne === 0) {
+      const answer = deferral(sock, segment, segments)
+      if (answer === DEFER_CWND) isCwndLimited = true
+      else if (answer === DEFER_RWND) isRwndLimited = true
+      if (answer !== SEND_NOW) break
     }
     const limit = segment.gsoSegments > 1 ? splitPoint(sock, segment, mss, fits, nonagle) : mss
     if (limit <= 0) break
@@ -125,8 +144,10 @@ export const writeXmit = (sock: TcpSock, mss: number, nonagle: number, pushOne: 
     sent++
     if (pushOne !== 0) break
   }
+  if (isRwndLimited) Chrono.start(sock, Chrono.RWND_LIMITED)
+  else if (sock.chronoKind === Chrono.RWND_LIMITED) Chrono.stop(sock, Chrono.RWND_LIMITED)
   if (packetsInFlight(sock) >= sock.sndCwnd) isCwndLimited = true
-  if (sent > 0 || isCwndLimited) Output.validateCwnd(sock, isCwndLimited)
+  if (sent > 0 || isCwndLimited) CwndUse.validate(sock, isCwndLimited)
   if (sent > 0) {
     if (inCwndReduction(sock)) sock.prrOut += sock.packetsOut - packetsBefore
     if (pushOne !== PUSH_PROBE) LossProbe.schedule(sock, false)

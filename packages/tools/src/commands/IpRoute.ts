@@ -149,7 +149,8 @@ const readRoute = (words: IpWords, place: Place): { readonly table: number; read
     else if (words.take("mtu")) {
       words.take("lock")
       route.mtu = words.number("mtu", 65_535)
-    } else if (words.take("proto")) route.protocol = protocolOf(words.next())
+    } else if (words.take("initcwnd")) route.initialCwnd = words.number("initcwnd")
+    else if (words.take("proto")) route.protocol = protocolOf(words.next())
     else if (words.take("scope")) route.scope = scopeOf(words.next())
     else if (words.take("table")) table = tableOf(words.next())
     else {
