@@ -6,7 +6,7 @@
  */
 import { EEXIST, EINVAL, ENETUNREACH, ENODEV, ESRCH } from "./Errno.ts"
 import * as D from "./Dst.ts"
-import { Lpm, maskOf } from "./hot/Lpm.ts"
+import { longer, Lpm, maskOf } from "./hot/Lpm.ts"
 import type { NetDevice } from "./NetDevice.ts"
 import type { Netns } from "./Netns.ts"
 
@@ -49,6 +49,8 @@ export class FibInfo {
   /** The ready route of this next hop, and those with a learned path MTU by destination. */
   output: D.Dst | null
   exceptions: Map<number, D.Dst> | null
+  /** The route of the same prefix that comes after it. */
+  next: FibInfo | null
 
   constructor(table: number, route: Required<RouteSpec>) {
     this.table = table
@@ -66,6 +68,7 @@ export class FibInfo {
     this.dead = false
     this.output = null
     this.exceptions = null
+    this.next = null
   }
 }
 
@@ -91,43 +94,48 @@ const refusal = (type: number): number =>
 
 const CACHED = 16
 
-/** Answers of a table by destination, good for one generation of routes: a walk through the trie costs cache misses. */
+/**
+ * Answers of a table by destination, good for one generation of routes: a walk through the trie costs cache misses. The
+ * array has destination and answer in turn, and is made with the first answer.
+ */
 class Answers {
-  private readonly keys: Int32Array
-  private readonly values: Array<FibInfo | null | undefined>
+  private entries: Array<number | FibInfo | null | undefined>
   private generation: number
 
   constructor() {
-    this.keys = new Int32Array(CACHED)
-    this.values = Array.from({ length: CACHED }, () => undefined)
+    this.entries = NO_ANSWERS
     this.generation = 0
   }
 
   /** Undefined when it is not known. */
   get(destination: number, generation: number): FibInfo | null | undefined {
     if (this.generation !== generation) {
-      this.values.fill(undefined)
+      if (this.entries !== NO_ANSWERS) this.entries.fill(undefined)
       this.generation = generation
       return undefined
     }
-    const slot = slotOf(destination)
-    return this.keys[slot] === destination ? this.values[slot] : undefined
+    const at = placeOf(destination)
+    return this.entries[at] === destination ? (this.entries[at + 1] as FibInfo | null) : undefined
   }
 
   set(destination: number, info: FibInfo | null): void {
-    const slot = slotOf(destination)
-    this.keys[slot] = destination
-    this.values[slot] = info
+    if (this.entries === NO_ANSWERS) this.entries = noAnswers()
+    const at = placeOf(destination)
+    this.entries[at] = destination
+    this.entries[at + 1] = info
   }
 }
 
-const slotOf = (destination: number): number =>
-  (destination ^ (destination >>> 8) ^ (destination >>> 16)) & (CACHED - 1)
+const noAnswers = (): Array<undefined> => new Array<undefined>(2 * CACHED).fill(undefined)
+const NO_ANSWERS = noAnswers()
+
+const placeOf = (destination: number): number =>
+  ((destination ^ (destination >>> 8) ^ (destination >>> 16)) & (CACHED - 1)) << 1
 
 export class Fib {
   private readonly net: Netns
-  private readonly local: Lpm<Array<FibInfo>>
-  private readonly main: Lpm<Array<FibInfo>>
+  private readonly local: Lpm<FibInfo>
+  private readonly main: Lpm<FibInfo>
   private readonly answers: Answers
   private readonly localAnswers: Answers
   /** Look-ups made: what a route cache spares. */
@@ -175,16 +183,12 @@ export class Fib {
     return null
   }
 
-  private search(table: Lpm<Array<FibInfo>>, destination: number, oif: number): FibInfo | null {
-    for (let i = table.walk(destination) - 1; i >= 0; i--) {
-      const entries = table.path[i]!.value!
-      for (let k = 0; k < entries.length; k++) {
-        const entry = entries[k]!
-        if (entry.dead || (oif !== 0 && entry.dev !== null && entry.dev.index !== oif)) continue
-        return entry
-      }
+  private search(table: Lpm<FibInfo>, destination: number, oif: number): FibInfo | null {
+    let found: FibInfo | null = null
+    for (let node = table.shortest(destination); node !== null; node = longer(node, destination)) {
+      found = usable(node.value, oif) ?? found
     }
-    return null
+    return found
   }
 
   /** Adds a route; table `main` unless its type is LOCAL or BROADCAST. @returns 0 or a negative errno */
@@ -194,14 +198,18 @@ export class Fib {
     if (typeof route === "number") return route
     const info = new FibInfo(table, route)
     const trie = this.trie(table)
-    const entries = trie.get(info.prefix, info.length) ?? []
-    if (entries.some((entry) => entry.metric === info.metric && entry.type === info.type && same(entry, info, table))) {
-      return -EEXIST
+    let before: FibInfo | null = null
+    for (let entry = trie.get(info.prefix, info.length); entry !== null; entry = entry.next) {
+      if (entry.metric === info.metric && entry.type === info.type && same(entry, info, table)) return -EEXIST
+      if (entry.metric <= info.metric) before = entry
     }
-    let at = entries.findIndex((entry) => entry.metric > info.metric)
-    if (at < 0) at = entries.length
-    entries.splice(at, 0, info)
-    trie.set(info.prefix, info.length, entries)
+    if (before === null) {
+      info.next = trie.get(info.prefix, info.length)
+      trie.set(info.prefix, info.length, info)
+    } else {
+      info.next = before.next
+      before.next = info
+    }
     this.net.flushRoutes()
     return 0
   }
@@ -209,24 +217,19 @@ export class Fib {
   /** Takes the first route out that matches what is given. @returns 0 or -ESRCH */
   delete(spec: RouteSpec, table: number = TABLE_MAIN): number {
     const trie = this.trie(table)
-    const entries = trie.get(spec.prefix & maskOf(spec.length), spec.length) ?? []
-    const at = entries.findIndex(
-      (entry) =>
-        (spec.type === undefined || entry.type === spec.type) &&
-        (spec.dev === undefined || entry.dev === spec.dev) &&
-        (spec.gateway === undefined || entry.gateway === spec.gateway) &&
-        (spec.metric === undefined || entry.metric === spec.metric) &&
-        (spec.source === undefined || entry.source === spec.source)
-    )
-    if (at < 0) return -ESRCH
-    this.removeAt(trie, entries, at)
+    let entry = trie.get(spec.prefix & maskOf(spec.length), spec.length)
+    while (entry !== null && !matches(entry, spec)) entry = entry.next
+    if (entry === null) return -ESRCH
+    this.remove(trie, entry)
     return 0
   }
 
   /** Routes of a table in ascending order of their prefix. */
   list(table: number): ReadonlyArray<FibInfo> {
     const all: Array<FibInfo> = []
-    this.trie(table).forEach((_prefix, _length, entries) => all.push(...entries))
+    this.trie(table).forEach((_prefix, _length, first) => {
+      for (let entry: FibInfo | null = first; entry !== null; entry = entry.next) all.push(entry)
+    })
     return all
   }
 
@@ -273,27 +276,43 @@ export class Fib {
     }
   }
 
-  private trie(table: number): Lpm<Array<FibInfo>> {
+  private trie(table: number): Lpm<FibInfo> {
     return table === TABLE_LOCAL ? this.local : this.main
   }
 
-  private removeAt(trie: Lpm<Array<FibInfo>>, entries: Array<FibInfo>, at: number): void {
-    const info = entries[at]!
-    entries.splice(at, 1)
+  private remove(trie: Lpm<FibInfo>, info: FibInfo): void {
+    const first = trie.get(info.prefix, info.length)!
+    if (first !== info) {
+      let before = first
+      while (before.next !== info) before = before.next!
+      before.next = info.next
+    } else if (info.next === null) trie.delete(info.prefix, info.length)
+    else trie.set(info.prefix, info.length, info.next)
     info.dead = true
-    if (entries.length === 0) trie.delete(info.prefix, info.length)
     this.net.flushRoutes()
   }
 
   private removeIf(table: number, test: (entry: FibInfo) => boolean): void {
     const trie = this.trie(table)
-    const doomed = this.list(table).filter(test)
-    for (const info of doomed) {
-      const entries = trie.get(info.prefix, info.length)!
-      this.removeAt(trie, entries, entries.indexOf(info))
-    }
+    for (const info of this.list(table).filter(test)) this.remove(trie, info)
   }
 }
+
+/** The first of the routes of a prefix that may be used, with devices other than `oif` (0: any) passed over. */
+const usable = (first: FibInfo | null, oif: number): FibInfo | null => {
+  let entry = first
+  while (entry !== null && (entry.dead || (oif !== 0 && entry.dev !== null && entry.dev.index !== oif))) {
+    entry = entry.next
+  }
+  return entry
+}
+
+const matches = (entry: FibInfo, spec: RouteSpec): boolean =>
+  (spec.type === undefined || entry.type === spec.type) &&
+  (spec.dev === undefined || entry.dev === spec.dev) &&
+  (spec.gateway === undefined || entry.gateway === spec.gateway) &&
+  (spec.metric === undefined || entry.metric === spec.metric) &&
+  (spec.source === undefined || entry.source === spec.source)
 
 /** In table local the same address may stand on several devices. */
 const same = (left: FibInfo, right: FibInfo, table: number): boolean =>

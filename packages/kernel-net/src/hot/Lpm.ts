@@ -29,18 +29,13 @@ export class LpmNode<V> {
 }
 
 export class Lpm<V> {
-  private root: LpmNode<V>
+  private readonly root: LpmNode<V>
   /** Nodes with a value. */
   size: number
-  /** Nodes that matched the last look-up, least specific first; `depth` of them count. */
-  readonly path: Array<LpmNode<V>>
-  depth: number
 
   constructor() {
     this.root = new LpmNode<V>(0, 0, null)
     this.size = 0
-    this.path = []
-    this.depth = 0
   }
 
   /** The value of exactly this prefix. */
@@ -105,18 +100,9 @@ export class Lpm<V> {
     return true
   }
 
-  /** Fills `path` with the nodes with a value whose prefix covers `key`. @returns how many */
-  walk(key: number): number {
-    let depth = 0
-    let node: LpmNode<V> | null = this.root
-    while (node !== null) {
-      if (((key ^ node.prefix) & node.mask) !== 0) break
-      if (node.value !== null) this.path[depth++] = node
-      if (node.length === 32) break
-      node = bit(key, node.length) === 0 ? node.zero : node.one
-    }
-    this.depth = depth
-    return depth
+  /** The shortest prefix with a value that covers `key`; `longer` goes on from it. */
+  shortest(key: number): LpmNode<V> | null {
+    return this.root.value === null ? longer(this.root, key) : this.root
   }
 
   /** Visits every prefix with a value in ascending order, shorter before longer. */
@@ -130,6 +116,17 @@ export class Lpm<V> {
     while (node !== null && node.length < length) node = bit(key, node.length) === 0 ? node.zero : node.one
     return node !== null && node.length === length && node.prefix === key ? node : null
   }
+}
+
+/** The next longer prefix with a value that covers `key`, after one that does; null when there is none. */
+export const longer = <V>(from: LpmNode<V>, key: number): LpmNode<V> | null => {
+  let node: LpmNode<V> | null = from
+  do {
+    if (node.length === 32) return null
+    node = bit(key, node.length) === 0 ? node.zero : node.one
+    if (node === null || ((key ^ node.prefix) & node.mask) !== 0) return null
+  } while (node.value === null)
+  return node
 }
 
 /** The mask of a prefix length as int32. */
