@@ -6,6 +6,7 @@
  * driver, ndo_open.
  */
 import { NET_RX, NET_TX } from "@darkfiber/hardware/cpu/Softirq"
+import { placed } from "@darkfiber/sim/Exact"
 import { arpPacketType } from "./Arp.ts"
 import type { Host } from "./Host.ts"
 import { icmpProtocol } from "./Icmp.ts"
@@ -63,7 +64,7 @@ export const networkSteps: ReadonlyArray<BootStep> = [
   {
     name: "inet_add_offload(TCP)",
     run: (host) => {
-      host.offloads[tcpOffload.protocol] = tcpOffload
+      host.offloads = placed(host.offloads, tcpOffload.protocol, tcpOffload)
       return 0
     }
   },
@@ -83,17 +84,27 @@ export const networkSteps: ReadonlyArray<BootStep> = [
   }
 ]
 
+const LEFT_OUT = 1
+
 export class BootSequence {
   private readonly host: Host
-  /** What is to run, in order. Append before `run`. */
-  readonly steps: Array<BootStep>
-  /** What has run. */
-  readonly log: Array<BootOutcome>
+  /** What is to run, in order. */
+  readonly steps: ReadonlyArray<BootStep>
+  /** A number a step that has run: 0, LEFT_OUT or a negative errno. */
+  private outcomes: ReadonlyArray<number>
 
   constructor(host: Host) {
     this.host = host
-    this.steps = [...networkSteps]
-    this.log = []
+    this.steps = networkSteps
+    this.outcomes = []
+  }
+
+  /** What has run. */
+  get log(): ReadonlyArray<BootOutcome> {
+    return this.outcomes.map((each, i) => ({
+      name: this.steps[i]!.name,
+      outcome: each === 0 ? "done" : each === LEFT_OUT ? "left out" : each
+    }))
   }
 
   /**
@@ -104,15 +115,13 @@ export class BootSequence {
    */
   run(skip: ReadonlySet<string> = new Set()): number {
     let status = 0
-    for (const step of this.steps.slice(this.log.length)) {
-      if (skip.has(step.name)) {
-        this.log.push({ name: step.name, outcome: "left out" })
-        continue
-      }
-      const result = step.run(this.host)
-      this.log.push({ name: step.name, outcome: result === 0 ? "done" : result })
-      if (result !== 0 && status === 0) status = result
+    const outcomes = [...this.outcomes]
+    for (const step of this.steps.slice(outcomes.length)) {
+      const result = skip.has(step.name) ? LEFT_OUT : step.run(this.host)
+      outcomes.push(result)
+      if (result < 0 && status === 0) status = result
     }
+    this.outcomes = outcomes.slice()
     return status
   }
 }

@@ -6,13 +6,14 @@
  * fib_del_ifaddr (net/ipv4/fib_frontend.c), inetdev_event (net/ipv4/devinet.c).
  */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
+import { added } from "@darkfiber/sim/Exact"
 import * as Notify from "./DeviceNotifier.ts"
 import * as Drops from "./Drops.ts"
 import * as D from "./Dst.ts"
 import { EADDRNOTAVAIL, EEXIST, EINVAL } from "./Errno.ts"
 import { PROTOCOL_KERNEL, SCOPE_LINK, TABLE_LOCAL, TABLE_MAIN } from "./Fib.ts"
 import { maskOf } from "./hot/Lpm.ts"
-import { type InterfaceAddress, NeighbourParameters } from "./InetDevice.ts"
+import type { InterfaceAddress } from "./InetDevice.ts"
 import { IFF_LOOPBACK, IFF_RUNNING, IFF_UP, type NetDevice } from "./NetDevice.ts"
 import type { Netns } from "./Netns.ts"
 import { Noqueue, PfifoFast } from "./PfifoFast.ts"
@@ -36,14 +37,12 @@ export const register = (dev: NetDevice): number => {
 
 const insert = (net: Netns, dev: NetDevice): void => {
   dev.net = net
-  dev.inet.copyFrom(net.confDefault)
-  const parameters = new NeighbourParameters(net.neighDefault.unresolvedBytes)
-  parameters.copyFrom(net.neighDefault)
-  parameters.reachable = net.host.randomReachable(parameters.baseReachable)
-  dev.neigh = parameters
+  dev.inet = net.confDefault
+  dev.neigh = net.neighDefault
+  dev.reachable = net.host.randomReachable(dev.neigh.baseReachable)
   let at = net.devices.findIndex((other) => other.index > dev.index)
   if (at < 0) at = net.devices.length
-  net.devices.splice(at, 0, dev)
+  net.devices = net.devices.toSpliced(at, 0, dev)
   dev.registered = true
 }
 
@@ -61,7 +60,7 @@ export const unregister = (core: Core | null, dev: NetDevice): void => {
   const net = dev.net
   for (const address of dev.addresses.slice()) removeAddress(dev, address.local, address.prefixLength)
   net.fib.flushDevice(dev, false)
-  net.devices.splice(net.devices.indexOf(dev), 1)
+  net.devices = net.devices.toSpliced(net.devices.indexOf(dev), 1)
   dev.registered = false
   net.flushRoutes()
   tell(Notify.UNREGISTER, dev)
@@ -166,7 +165,7 @@ export const addAddress = (dev: NetDevice, local: number, prefixLength: number, 
     broadcast: broadcast !== 0 ? broadcast : own,
     secondary
   }
-  dev.addresses.push(address)
+  dev.addresses = added(dev.addresses, address)
   addRoutes(dev, address)
   dev.net.flushRoutes()
   return 0
@@ -202,7 +201,7 @@ export const removeAddress = (dev: NetDevice, local: number, prefixLength: numbe
   const at = dev.addresses.findIndex((own) => own.local === local && own.prefixLength === prefixLength)
   if (at < 0) return -EADDRNOTAVAIL
   const address = dev.addresses[at]!
-  dev.addresses.splice(at, 1)
+  dev.addresses = dev.addresses.toSpliced(at, 1)
   const fib = dev.net.fib
   const mask = maskOf(prefixLength)
   if (!address.secondary) {

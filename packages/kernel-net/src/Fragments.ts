@@ -8,6 +8,7 @@ import type { Core } from "@darkfiber/hardware/cpu/Core"
 import type { Schedulable } from "@darkfiber/sim/Actor"
 import { finish32 } from "@darkfiber/sim/Random"
 import * as Ipv4 from "@darkfiber/wire/Ipv4"
+import { SmallMap } from "@darkfiber/sim/SmallMap"
 import * as Drops from "./Drops.ts"
 import { icmpSend } from "./Icmp.ts"
 import type { Netns } from "./Netns.ts"
@@ -75,14 +76,14 @@ class FragmentQueue implements TimerOwner {
 export class FragmentTable {
   readonly net: Netns
   /** Queues by hash of their key; equal hashes chained. */
-  private readonly queues: Map<number, FragmentQueue>
+  private readonly queues: SmallMap<number, FragmentQueue>
   /** Bytes of truesize in all queues. */
   memory: number
   count: number
 
   constructor(net: Netns) {
     this.net = net
-    this.queues = new Map()
+    this.queues = new SmallMap()
     this.memory = 0
     this.count = 0
   }

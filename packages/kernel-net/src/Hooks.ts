@@ -2,6 +2,7 @@
  * Netfilter hooks of one namespace (Linux: NF_HOOK, net/netfilter/core.c): functions by hook point, in priority order.
  */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
+import { added } from "@darkfiber/sim/Exact"
 import type { NetDevice } from "./NetDevice.ts"
 import type { Netns } from "./Netns.ts"
 import type { SkBuff } from "./SkBuff.ts"
@@ -40,26 +41,30 @@ interface Entry {
   readonly fn: HookFunction
 }
 
+/** What every namespace has until a hook is registered. */
+const NONE: ReadonlyArray<ReadonlyArray<Entry>> = Array.from({ length: HOOKS }, () => [])
+
 export class Hooks {
-  private readonly chains: ReadonlyArray<Array<Entry>>
+  /** A function's registration replaces its chain, so that those without any are shared. */
+  private chains: ReadonlyArray<ReadonlyArray<Entry>>
   private order: number
 
   constructor() {
-    this.chains = Array.from({ length: HOOKS }, () => [])
+    this.chains = NONE
     this.order = 0
   }
 
   /** Registers `fn`; equal priorities run in the order of their registration. */
   register(point: number, priority: number, fn: HookFunction): void {
-    const chain = this.chains[point]!
-    chain.push({ priority, order: this.order++, fn })
+    const chain = added(this.chains[point]!, { priority, order: this.order++, fn })
     chain.sort((left, right) => left.priority - right.priority || left.order - right.order)
+    this.chains = this.chains.with(point, chain)
   }
 
   unregister(point: number, fn: HookFunction): void {
     const chain = this.chains[point]!
     const at = chain.findIndex((entry) => entry.fn === fn)
-    if (at >= 0) chain.splice(at, 1)
+    if (at >= 0) this.chains = this.chains.with(point, chain.toSpliced(at, 1))
   }
 
   isEmpty(point: number): boolean {

@@ -14,8 +14,10 @@ import type { FiberGroup } from "@darkfiber/sim/FiberGroup"
 import * as ActorFiber from "@darkfiber/sim/ActorFiber"
 import { Lender } from "@darkfiber/sim/Lender"
 import * as DropReason from "@darkfiber/sim/DropReason"
+import { added, placed } from "@darkfiber/sim/Exact"
 import type { Island } from "@darkfiber/sim/Island"
 import type { RandomStream } from "@darkfiber/sim/Random"
+import { SmallMap } from "@darkfiber/sim/SmallMap"
 import { costTable } from "@darkfiber/sim/TracePoint"
 import type { World } from "@darkfiber/sim/World"
 import { BootSequence } from "./Boot.ts"
@@ -71,19 +73,19 @@ export class Host extends Schedulable {
   readonly timers: HostTimers
   /** Per core, by its index. */
   readonly softnet: ReadonlyArray<SoftnetData>
-  readonly netns: Array<Netns>
+  netns: ReadonlyArray<Netns>
   readonly init: Netns
   readonly neighbours: NeighbourTable
   readonly boot: BootSequence
   /** ksoftirqd threads made at boot. */
   ksoftirqds: number
-  readonly packetTypes: Map<number, PacketType>
+  readonly packetTypes: SmallMap<number, PacketType>
   /** Transport protocols by IP protocol number (Linux: inet_protos). */
-  readonly protocols: Array<TransportProtocol | undefined>
-  readonly offloads: Array<Offload | undefined>
+  protocols: ReadonlyArray<TransportProtocol | undefined>
+  offloads: ReadonlyArray<Offload | undefined>
   readonly rawTaps: Array<RawTap>
-  readonly pernet: Array<PernetOperations>
-  readonly holders: Array<PacketHolder>
+  private pernet: ReadonlyArray<PernetOperations>
+  private holders: ReadonlyArray<PacketHolder>
   /** Who hears of changes of devices. */
   readonly deviceChain: DeviceChain
   readonly identStream: RandomStream
@@ -93,8 +95,8 @@ export class Host extends Schedulable {
   readonly skbuffCache: SlabCache
   readonly fcloneCache: SlabCache
   readonly smallHeadCache: SlabCache | null
-  /** By log2 of the size, 9 to 13. */
-  readonly kmallocCaches: ReadonlyArray<SlabCache | undefined>
+  /** By log2 of the size less 9: 512 to 8192 bytes. */
+  readonly kmallocCaches: ReadonlyArray<SlabCache>
   /** sk_buffs alive: the leak test. */
   liveSkbs: number
   /** Bytes copied by the CPU between user and kernel. */
@@ -130,7 +132,7 @@ export class Host extends Schedulable {
     this.fcloneCache = this.memory.cache("skbuff_fclone_cache")
     const small = options.profile.smallHead
     this.smallHeadCache = small === null ? null : this.memory.cache(small.cache)
-    this.kmallocCaches = Array.from({ length: 14 }, (_, i) => (i < 9 ? undefined : this.memory.kmallocCache(1 << i)))
+    this.kmallocCaches = [9, 10, 11, 12, 13].map((order) => this.memory.kmallocCache(1 << order))
     this.pageFrags = new PageFrags(this.memory)
     this.data = new DataMemory(world, this.memory)
     this.identStream = this.stream("ip-id")
@@ -139,7 +141,7 @@ export class Host extends Schedulable {
     const { hz, timerRounding } = options.profile
     const timers = `${this.name}/${this.incarnation}/timers`
     this.timers = new HostTimers(this.island, timers, this.cores, { hz, rounding: timerRounding })
-    this.packetTypes = new Map()
+    this.packetTypes = new SmallMap()
     this.protocols = []
     this.offloads = []
     this.rawTaps = []
@@ -158,7 +160,7 @@ export class Host extends Schedulable {
     this.softnet = this.cores.map((core) => new SoftnetData(this, core))
     this.neighbours = new NeighbourTable(this)
     this.init = new Netns(this, 0, "init")
-    this.netns.push(this.init)
+    this.netns = [this.init]
     this.boot = new BootSequence(this)
   }
 
@@ -276,12 +278,12 @@ export class Host extends Schedulable {
     const cache = this.memory.cache("net_namespace")
     if (cache.alloc(0) !== 0) return -ENOMEM
     const net = new Netns(this, this.nextNetns++, name)
-    this.netns.push(net)
+    this.netns = added(this.netns, net)
     for (let i = 0; i < this.pernet.length; i++) {
       const status = this.pernet[i]!.init(net)
       if (status === 0) continue
       for (let undo = i - 1; undo >= 0; undo--) this.pernet[undo]!.exit(net)
-      this.netns.splice(this.netns.indexOf(net), 1)
+      this.netns = this.netns.toSpliced(this.netns.indexOf(net), 1)
       net.alive = false
       net.actor.retire()
       cache.free(0)
@@ -297,7 +299,7 @@ export class Host extends Schedulable {
     for (let i = this.pernet.length - 1; i >= 0; i--) this.pernet[i]!.exit(net)
     net.alive = false
     net.actor.retire()
-    this.netns.splice(this.netns.indexOf(net), 1)
+    this.netns = this.netns.toSpliced(this.netns.indexOf(net), 1)
     this.memory.cache("net_namespace").free(0)
   }
 
@@ -307,13 +309,18 @@ export class Host extends Schedulable {
       const status = operations.init(net)
       if (status !== 0) return status
     }
-    this.pernet.push(operations)
+    this.pernet = added(this.pernet, operations)
     return 0
   }
 
   /** Adds a transport protocol. Linux: inet_add_protocol */
   addProtocol(protocol: TransportProtocol): void {
-    this.protocols[protocol.protocol] = protocol
+    this.protocols = placed(this.protocols, protocol.protocol, protocol)
+  }
+
+  /** Adds a holder of packets for the walks and the crash. */
+  addHolder(holder: PacketHolder): void {
+    this.holders = added(this.holders, holder)
   }
 
   // ---- life ----

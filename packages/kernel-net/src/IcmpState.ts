@@ -24,13 +24,14 @@ interface Peer {
 
 export class IcmpState {
   private readonly net: Netns
-  private readonly peers: Map<number, Peer>
+  /** Made with the first error. */
+  private peers: Map<number, Peer> | null
   private globalCredit: number
   private globalAt: number
 
   constructor(net: Netns) {
     this.net = net
-    this.peers = new Map()
+    this.peers = null
     this.globalCredit = 0
     this.globalAt = -1e18
   }
@@ -58,6 +59,7 @@ export class IcmpState {
   peerAllows(address: number, now: number): boolean {
     const timeout = this.net.sysctl.numbers[RATELIMIT]! * 1e6
     if (timeout === 0) return true
+    this.peers ??= new Map()
     let peer = this.peers.get(address)
     if (peer === undefined) {
       peer = { tokens: BURST * timeout, lastAt: now }

@@ -13,60 +13,63 @@ export interface InterfaceAddress {
   readonly secondary: boolean
 }
 
-/** net.ipv4.conf.<device>.*, numbers as in /proc/sys. */
+/** net.ipv4.conf.<device>.*, numbers as in /proc/sys. Equal ones are one object, which does not change. */
 export class InetConfig {
-  forwarding = 0
-  rp_filter = 0
-  accept_local = 0
-  arp_ignore = 0
-  arp_announce = 0
-  arp_notify = 0
-  arp_accept = 0
-  arp_filter = 0
-  proxy_arp = 0
-  route_localnet = 0
-  send_redirects = 1
-  accept_redirects = 1
-  log_martians = 0
+  readonly forwarding: number = 0
+  readonly rp_filter: number = 0
+  readonly accept_local: number = 0
+  readonly arp_ignore: number = 0
+  readonly arp_announce: number = 0
+  readonly arp_notify: number = 0
+  readonly arp_accept: number = 0
+  readonly arp_filter: number = 0
+  readonly proxy_arp: number = 0
+  readonly route_localnet: number = 0
+  readonly send_redirects: number = 1
+  readonly accept_redirects: number = 1
+  readonly log_martians: number = 0
 
-  copyFrom(other: InetConfig): void {
-    Object.assign(this, other)
+  /** The same with one number changed. */
+  with(field: InetConfigName, value: number): InetConfig {
+    return shared(configs, Object.assign(new InetConfig(), this, { [field]: value }))
   }
 }
 
-export type InetConfigName = Exclude<keyof InetConfig, "copyFrom">
+export type InetConfigName = Exclude<keyof InetConfig, "with">
 
-/** net.ipv4.neigh.<device>.*: times in ns, the rest as in /proc/sys. */
+/** net.ipv4.neigh.<device>.*: times in ns, the rest as in /proc/sys. Equal ones are one object, which does not change. */
 export class NeighbourParameters {
-  baseReachable: number
-  /** Drawn anew every five minutes between half and one and a half times `baseReachable`. */
-  reachable: number
-  retrans: number
-  delayProbe: number
-  gcStale: number
-  ucastProbes: number
-  mcastProbes: number
-  appProbes: number
-  unresolvedBytes: number
-  lockTime: number
+  readonly baseReachable: number = 30e9
+  readonly retrans: number = 1e9
+  readonly delayProbe: number = 5e9
+  readonly gcStale: number = 60e9
+  readonly ucastProbes: number = 3
+  readonly mcastProbes: number = 3
+  readonly appProbes: number = 0
+  readonly unresolvedBytes: number = 0
+  readonly lockTime: number = 1e9
 
-  constructor(unresolvedBytes: number) {
-    this.baseReachable = 30e9
-    this.reachable = 30e9
-    this.retrans = 1e9
-    this.delayProbe = 5e9
-    this.gcStale = 60e9
-    this.ucastProbes = 3
-    this.mcastProbes = 3
-    this.appProbes = 0
-    this.unresolvedBytes = unresolvedBytes
-    this.lockTime = 1e9
-  }
-
-  copyFrom(other: NeighbourParameters): void {
-    Object.assign(this, other)
+  /** The same with one number changed. */
+  with(field: NeighbourField, value: number): NeighbourParameters {
+    return shared(parameters, Object.assign(new NeighbourParameters(), this, { [field]: value }))
   }
 }
+
+/** Settings kept for sharing; beyond it a device has its own. */
+const SHARED_MAX = 1024
+const configs = new Map<string, InetConfig>()
+const parameters = new Map<string, NeighbourParameters>()
+
+const shared = <T extends object>(all: Map<string, T>, made: T): T => {
+  const key = Object.values(made).join()
+  const known = all.get(key)
+  if (known !== undefined) return known
+  if (all.size < SHARED_MAX) all.set(key, made)
+  return made
+}
+
+export const inetDefaults: InetConfig = shared(configs, new InetConfig())
+export const neighbourDefaults: NeighbourParameters = shared(parameters, new NeighbourParameters())
 
 /** How a name under net.ipv4.neigh.<device> maps to a field: its unit in ns, or 0 for a plain number. */
 export const neighbourNames: Readonly<Record<string, { readonly field: NeighbourField; readonly unit: number }>> = {
@@ -81,4 +84,4 @@ export const neighbourNames: Readonly<Record<string, { readonly field: Neighbour
   unres_qlen_bytes: { field: "unresolvedBytes", unit: 0 }
 }
 
-export type NeighbourField = Exclude<keyof NeighbourParameters, "copyFrom" | "reachable">
+export type NeighbourField = Exclude<keyof NeighbourParameters, "with">

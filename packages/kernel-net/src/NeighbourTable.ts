@@ -186,7 +186,7 @@ export class NeighbourTable implements TimerOwner {
     const parameters = dev.neigh!
     core.lock(neighbour.lock)
     if (core.time - this.redrawnAt > REDRAW) this.redraw(core.time)
-    timing.reachable = parameters.reachable
+    timing.reachable = dev.reachable
     timing.retrans = parameters.retrans
     timing.delayProbe = parameters.delayProbe
     timing.ucastProbes = parameters.ucastProbes
@@ -291,9 +291,9 @@ export class NeighbourTable implements TimerOwner {
   private redraw(now: number): void {
     this.redrawnAt = now
     for (const net of this.host.netns) {
-      net.neighDefault.reachable = this.host.randomReachable(net.neighDefault.baseReachable)
+      net.reachable = this.host.randomReachable(net.neighDefault.baseReachable)
       for (const dev of net.devices) {
-        if (dev.neigh !== null) dev.neigh.reachable = this.host.randomReachable(dev.neigh.baseReachable)
+        if (dev.neigh !== null) dev.reachable = this.host.randomReachable(dev.neigh.baseReachable)
       }
     }
   }

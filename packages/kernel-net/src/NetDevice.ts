@@ -2,7 +2,8 @@
  * struct net_device: an interface of one namespace, whatever drives it (igb, lo, veth, bridge).
  */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
-import { InetConfig, type InterfaceAddress, type NeighbourParameters } from "./InetDevice.ts"
+import { SmallMap } from "@darkfiber/sim/SmallMap"
+import { type InetConfig, inetDefaults, type InterfaceAddress, type NeighbourParameters } from "./InetDevice.ts"
 import type { Neighbour } from "./Neighbour.ts"
 import type { Netns } from "./Netns.ts"
 import type { Qdisc } from "./Qdisc.ts"
@@ -116,13 +117,15 @@ export class NetDevice {
   /** Largest super-segment payload the stack may hand over. */
   gsoMaxSize: number
   /** IPv4 addresses, primary ones before secondary ones of the same network (Linux: in_device). */
-  readonly addresses: Array<InterfaceAddress>
+  addresses: ReadonlyArray<InterfaceAddress>
   /** net.ipv4.conf.<name>.* */
-  readonly inet: InetConfig
+  inet: InetConfig
   /** net.ipv4.neigh.<name>.*; null before it is registered. */
   neigh: NeighbourParameters | null
+  /** How long a neighbour counts as reachable, ns: drawn every five minutes from 0.5 to 1.5 times `baseReachable`. */
+  reachable: number
   /** Neighbours by IPv4 address as int32. */
-  readonly neighbours: Map<number, Neighbour>
+  readonly neighbours: SmallMap<number, Neighbour>
   /** Core that may use a TX queue (XPS), by core index; null for choice by hash. */
   xps: Int32Array | null
   /** True while it is in its namespace's list. */
@@ -155,9 +158,10 @@ export class NetDevice {
     this.promiscuity = 0
     this.gsoMaxSize = 65536
     this.addresses = []
-    this.inet = new InetConfig()
+    this.inet = inetDefaults
     this.neigh = null
-    this.neighbours = new Map()
+    this.reachable = 0
+    this.neighbours = new SmallMap()
     this.xps = null
     this.registered = false
     this.priv = null

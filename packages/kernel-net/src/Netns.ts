@@ -5,13 +5,22 @@
  * sysctls of scope `global` in the profile) is global here.
  */
 import type { Lender } from "@darkfiber/sim/Lender"
+import { SmallMap } from "@darkfiber/sim/SmallMap"
 import type { Dst } from "./Dst.ts"
 import { EINVAL, ENOENT } from "./Errno.ts"
 import { Fib } from "./Fib.ts"
 import { FragmentTable } from "./Fragments.ts"
 import { Hooks } from "./Hooks.ts"
 import type { Host } from "./Host.ts"
-import { InetConfig, type InetConfigName, neighbourNames, NeighbourParameters } from "./InetDevice.ts"
+import {
+  type InetConfig,
+  type InetConfigName,
+  inetDefaults,
+  neighbourDefaults,
+  type NeighbourField,
+  neighbourNames,
+  type NeighbourParameters
+} from "./InetDevice.ts"
 import { IcmpState } from "./IcmpState.ts"
 import type { NetDevice } from "./NetDevice.ts"
 import { PingTable } from "./PingTable.ts"
@@ -39,7 +48,7 @@ export class Netns {
   mib: Float64Array
   readonly hooks: Hooks
   /** Devices in the order of their index. */
-  readonly devices: Array<NetDevice>
+  devices: ReadonlyArray<NetDevice>
   /** Set by the loopback's pernet init. */
   loopback: NetDevice | null
   readonly fib: Fib
@@ -49,9 +58,11 @@ export class Netns {
   routeError: number
   /** Route the last input look-up found. */
   routeFound: Dst | null
-  readonly confAll: InetConfig
-  readonly confDefault: InetConfig
-  readonly neighDefault: NeighbourParameters
+  confAll: InetConfig
+  confDefault: InetConfig
+  neighDefault: NeighbourParameters
+  /** Drawn like a device's; nobody is reached through it. */
+  reachable: number
   readonly fragments: FragmentTable
   readonly icmp: IcmpState
   readonly udp: UdpTable
@@ -59,9 +70,9 @@ export class Netns {
   /** Next IP identification for packets without a socket (Linux: ip_idents). */
   ipIdent: number
   /** State of other packages by name: conntrack, sockets. */
-  readonly extensions: Map<string, unknown>
+  readonly extensions: SmallMap<string, unknown>
   /** /proc/net files by name, added by whoever owns the data. */
-  readonly proc: Map<string, () => string>
+  readonly proc: SmallMap<string, () => string>
   /** Ports that no automatic choice takes. */
   readonly reservedPorts: ReservedPorts
   private nextIndex: number
@@ -81,18 +92,18 @@ export class Netns {
     this.routeGeneration = 1
     this.routeError = 0
     this.routeFound = null
-    this.confAll = new InetConfig()
-    this.confDefault = new InetConfig()
-    this.confDefault.rp_filter = this.sysctl.get(DEFAULT_RP_FILTER)
-    this.neighDefault = new NeighbourParameters(this.sysctl.get(DEFAULT_UNRES_BYTES))
+    this.confAll = inetDefaults
+    this.confDefault = inetDefaults.with("rp_filter", this.sysctl.get(DEFAULT_RP_FILTER))
+    this.neighDefault = neighbourDefaults.with("unresolvedBytes", this.sysctl.get(DEFAULT_UNRES_BYTES))
+    this.reachable = this.neighDefault.baseReachable
     this.fib = new Fib(this)
     this.fragments = new FragmentTable(this)
     this.icmp = new IcmpState(this)
     this.udp = new UdpTable(this)
     this.ping = new PingTable()
     this.ipIdent = host.identStream.u32() & 0xffff
-    this.extensions = new Map()
-    this.proc = new Map()
+    this.extensions = new SmallMap()
+    this.proc = new SmallMap()
     this.reservedPorts = new ReservedPorts()
     this.nextIndex = 1
   }
@@ -146,9 +157,9 @@ export class Netns {
 
   /** Linux: devinet_sysctl_forward, inet_forward_change. */
   private setForwarding(on: number): void {
-    this.confAll.forwarding = on
-    this.confDefault.forwarding = on
-    for (const dev of this.devices) dev.inet.forwarding = on
+    this.confAll = this.confAll.with("forwarding", on)
+    this.confDefault = this.confDefault.with("forwarding", on)
+    for (const dev of this.devices) dev.inet = dev.inet.with("forwarding", on)
     this.flushRoutes()
   }
 
@@ -156,43 +167,68 @@ export class Netns {
     if (target.kind === "missing") return -ENOENT
     const value = Number(text.trim())
     if (text.trim() === "" || !Number.isInteger(value)) return -EINVAL
+    const { owner } = target
     if (target.kind === "neigh") {
-      target.parameters[target.field] = target.unit === 0 ? value : value * target.unit
-      if (target.field === "baseReachable") target.parameters.reachable = this.host.randomReachable(value * target.unit)
+      this.setNeighbour(owner, target.parameters.with(target.field, target.unit === 0 ? value : value * target.unit))
+      if (target.field === "baseReachable") this.redraw(owner, value * target.unit)
       return 0
     }
-    target.config[target.field] = value
-    if (target.field === "forwarding" && target.config === this.confAll) this.setForwarding(value)
+    const config = target.config.with(target.field, value)
+    if (owner === "all") this.confAll = config
+    else if (owner === "default") this.confDefault = config
+    else owner.inet = config
+    if (target.field === "forwarding" && owner === "all") this.setForwarding(value)
     this.flushRoutes()
     return 0
+  }
+
+  private setNeighbour(owner: ConfigOwner, parameters: NeighbourParameters): void {
+    if (typeof owner === "string") this.neighDefault = parameters
+    else owner.neigh = parameters
+  }
+
+  private redraw(owner: ConfigOwner, base: number): void {
+    const reachable = this.host.randomReachable(base)
+    if (typeof owner === "string") this.reachable = reachable
+    else owner.reachable = reachable
   }
 
   /** A name under net.ipv4.conf or net.ipv4.neigh; null for any other name. */
   private deviceSysctl(name: string): DeviceSysctl | null {
     const match = /^net\.ipv4\.(conf|neigh)\.(.+)\.([a-z_0-9]+)$/.exec(name)
     if (match === null) return null
-    const [, kind, owner, field] = match as unknown as [string, string, string, string]
-    const dev = this.deviceByName(owner)
+    const [, kind, word, field] = match as unknown as [string, string, string, string]
+    const owner = word === "all" || word === "default" ? word : this.deviceByName(word)
     if (kind === "conf") {
-      const config = owner === "all" ? this.confAll : owner === "default" ? this.confDefault : dev?.inet
-      if (config === undefined || !Object.hasOwn(config, field)) return { kind: "missing" }
-      return { kind: "conf", config, field: field as InetConfigName }
+      const config = owner === "all" ? this.confAll : owner === "default" ? this.confDefault : owner?.inet
+      if (owner === null || config === undefined || !Object.hasOwn(config, field)) return { kind: "missing" }
+      return { kind: "conf", owner, config, field: field as InetConfigName }
     }
     const entry = neighbourNames[field]
-    const parameters = owner === "default" ? this.neighDefault : dev?.neigh
     if (entry === undefined) return owner === "default" && this.sysctl.has(name) ? null : { kind: "missing" }
-    if (parameters === undefined || parameters === null) return { kind: "missing" }
-    return { kind: "neigh", parameters, field: entry.field, unit: entry.unit }
+    if (owner === null || owner === "all") return { kind: "missing" }
+    const parameters = owner === "default" ? this.neighDefault : owner.neigh
+    if (parameters === null) return { kind: "missing" }
+    return { kind: "neigh", owner, parameters, field: entry.field, unit: entry.unit }
   }
 }
 
+/** Whose settings they are: the namespace's own two, or a device's. */
+type ConfigOwner = "all" | "default" | NetDevice
+
 type DeviceSysctl =
   | { readonly kind: "missing" }
-  | { readonly kind: "conf"; readonly config: InetConfig; readonly field: InetConfigName }
+  | {
+      readonly kind: "conf"
+      readonly owner: ConfigOwner
+      readonly config: InetConfig
+      readonly field: InetConfigName
+    }
   | {
       readonly kind: "neigh"
+      readonly owner: ConfigOwner
       readonly parameters: NeighbourParameters
-      readonly field: (typeof neighbourNames)[string]["field"]
+      readonly field: NeighbourField
       readonly unit: number
     }
 

@@ -1,14 +1,15 @@
 /**
  * Ping sockets by identifier (Linux: struct ping_table, net/ipv4/ping.c).
  */
+import { SmallMap } from "@darkfiber/sim/SmallMap"
 import type { PingSock } from "./Ping.ts"
 
 export class PingTable {
-  private readonly byIdent: Map<number, PingSock>
+  private readonly byIdent: SmallMap<number, PingSock>
   private rover: number
 
   constructor() {
-    this.byIdent = new Map()
+    this.byIdent = new SmallMap()
     this.rover = 0
   }
 

@@ -108,7 +108,7 @@ const chargeData = (host: Host, skb: SkBuff, cpu: number, linuxSize: number): bo
     return true
   }
   const shift = 32 - Math.clz32(needed - 1)
-  const cache = host.kmallocCaches[shift]
+  const cache = shift >= 9 ? host.kmallocCaches[shift - 9] : undefined
   if (cache !== undefined) {
     if (cache.alloc(cpu) !== 0) return false
     skb.dataCache = cache

@@ -2,15 +2,16 @@
  * UDP sockets of a namespace by local port. Linux: struct udp_table, udp4_lib_lookup2, compute_score (net/ipv4/udp.c).
  */
 import { finish32 } from "@darkfiber/sim/Random"
+import { SmallMap } from "@darkfiber/sim/SmallMap"
 import type { Netns } from "./Netns.ts"
 import type { UdpSock } from "./Udp.ts"
 
 export class UdpTable {
   /** Sockets by local port, newest first. */
-  private readonly byPort: Map<number, Array<UdpSock>>
+  private readonly byPort: SmallMap<number, Array<UdpSock>>
 
   constructor(_net: Netns) {
-    this.byPort = new Map()
+    this.byPort = new SmallMap()
   }
 
   add(sk: UdpSock): void {

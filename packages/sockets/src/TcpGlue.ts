@@ -77,7 +77,7 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
     this.socks = new Set()
     this.stack = new Tcp(this, profile)
     for (const core of host.cores) core.openSoftirq(TASKLET, this)
-    host.holders.push(this)
+    host.addHolder(this)
     host.addProtocol(this)
   }
 
