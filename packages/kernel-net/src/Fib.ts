@@ -300,11 +300,10 @@ export class Fib {
 
 /** The first of the routes of a prefix that may be used, with devices other than `oif` (0: any) passed over. */
 const usable = (first: FibInfo | null, oif: number): FibInfo | null => {
-  let entry = first
-  while (entry !== null && (entry.dead || (oif !== 0 && entry.dev !== null && entry.dev.index !== oif))) {
-    entry = entry.next
+  for (let entry = first; entry !== null; entry = entry.next) {
+    if (!entry.dead && (oif === 0 || entry.dev === null || entry.dev.index === oif)) return entry
   }
-  return entry
+  return null
 }
 
 const matches = (entry: FibInfo, spec: RouteSpec): boolean =>
