@@ -231,12 +231,13 @@ const validate = (core: Core, skb: SkBuff, dev: NetDevice): SkBuff | null => {
     Skb.takeOver(core, skb, linear)
     ready = linear
   }
-  if (ready.ipSummed === CHECKSUM_PARTIAL && (dev.features & FEATURE_CHECKSUM) === 0) checksumHelp(ready)
+  if (ready.ipSummed === CHECKSUM_PARTIAL && (dev.features & FEATURE_CHECKSUM) === 0) checksumHelp(core, ready)
   return ready
 }
 
 /** Finishes a partial checksum in software. Linux: skb_checksum_help */
-export const checksumHelp = (skb: SkBuff): void => {
+export const checksumHelp = (core: Core, skb: SkBuff): void => {
+  core.charge(skb.host.costTable.checksum(skb.data + skb.length - skb.checksumStart))
   const offset = skb.checksumStart - skb.data
   const at = skb.checksumStart + skb.checksumOffset
   const value = finish(add(Skb.checksum(skb, offset, skb.length - offset, 0), 0))

@@ -180,6 +180,6 @@ const finishOutput = (core: Core, net: Netns, skb: SkBuff, dst: Dst): number => 
     skb.host.dropSkb(core, skb, Drops.PKT_TOO_BIG)
     return -EMSGSIZE
   }
-  if (skb.ipSummed === CHECKSUM_PARTIAL) checksumHelp(skb)
+  if (skb.ipSummed === CHECKSUM_PARTIAL) checksumHelp(core, skb)
   return fragment(core, net, skb, dst, mtu)
 }

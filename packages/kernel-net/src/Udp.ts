@@ -44,11 +44,14 @@ export class UdpSock extends DatagramSock {
   private boundAddress: number
   /** SO_NO_CHECK: sends without a checksum. */
   noChecksum: boolean
+  /** The copy of what is sent next has been charged already: by a span. */
+  copyIsPaid: boolean
 
   constructor(net: Netns) {
     super(net, Ipv4.PROTOCOL_UDP)
     this.boundAddress = 0
     this.noChecksum = false
+    this.copyIsPaid = false
   }
 
   /** @param port 0 for one of the local port range. @returns 0 or a negative errno. Linux: inet_bind, udp_v4_get_port */
@@ -152,12 +155,12 @@ export class UdpSock extends DatagramSock {
     const bytes = host.world.slab.bytes
     bytes.set(at === 0 && length === payload.length ? payload : payload.subarray(at, at + length), data)
     host.copiedBytes += length
-    core.charge(host.costTable.copy(length))
+    if (!this.copyIsPaid) core.charge(host.costTable.copy(length))
     this.own(skb)
     skb.push(UdpHeader.headerBytes)
     const source = this.localAddress !== 0 ? this.localAddress : dst.source
     UdpHeader.write(bytes, skb.data, this.localPort, toPort, datagram)
-    this.checksum(skb, dst, source, to, datagram, fits)
+    this.checksum(core, skb, dst, source, to, datagram, fits)
     skb.dst = dst
     skb.priority = this.priority
     skb.mark = this.mark
@@ -180,7 +183,15 @@ export class UdpSock extends DatagramSock {
   }
 
   /** Left to the device when it can and the datagram stays whole. Linux: udp_send_skb, udp4_hwcsum */
-  private checksum(skb: SkBuff, dst: Dst, source: number, to: number, datagram: number, fits: boolean): void {
+  private checksum(
+    core: Core,
+    skb: SkBuff,
+    dst: Dst,
+    source: number,
+    to: number,
+    datagram: number,
+    fits: boolean
+  ): void {
     if (this.noChecksum) return
     const bytes = skb.host.world.slab.bytes
     const pseudo = pseudoV4(source, to, this.protocol, datagram)
@@ -191,6 +202,7 @@ export class UdpSock extends DatagramSock {
       skb.checksumOffset = UdpHeader.checksumOffset
       return
     }
+    core.charge(skb.host.costTable.checksum(datagram))
     const value = finish(Skb.checksum(skb, 0, datagram, pseudo))
     UdpHeader.setChecksum(bytes, skb.data, value === 0 ? 0xffff : value)
   }
@@ -261,7 +273,7 @@ const check = (core: Core, net: Netns, skb: SkBuff): number => {
   if (skb.ipSummed !== CHECKSUM_NONE || UdpHeader.checksum(bytes, skb.data) === 0) return -1
   const ip = skb.networkHeader
   const pseudo = pseudoV4(Ipv4.source(bytes, ip), Ipv4.destination(bytes, ip), Ipv4.PROTOCOL_UDP, length)
-  core.charge(skb.host.costTable.copy(length))
+  core.charge(skb.host.costTable.checksum(length))
   if (Skb.checksum(skb, 0, length, pseudo) === 0xffff) return -1
   net.count(Snmp.UDP_IN_CSUM_ERRORS)
   net.count(Snmp.UDP_IN_ERRORS)

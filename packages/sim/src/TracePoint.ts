@@ -8,20 +8,25 @@ import { SymbolTable } from "./Symbols.ts"
 
 const table = new SymbolTable()
 const costs: Array<number> = []
+const knobs: Array<string> = []
 
 /**
  * @param name the kernel function's name, such as `ip_rcv`
  * @param cost simulated nanoseconds of CPU that one pass charges by default
+ * @param knob the knob of the cost table that sets the cost of all points that name it; none when left out
  */
-export const define = (name: string, cost = 0): number => {
+export const define = (name: string, cost = 0, knob = ""): number => {
   const id = table.define(name)
   costs[id] = cost
+  knobs[id] = knob
   return id
 }
 
 export const find = (name: string): number => table.find(name)
 export const name = (id: number): string => table.name(id)
 export const all = (): ReadonlyArray<string> => table.all()
+/** The knob that sets the point's cost; empty without one. */
+export const knobOf = (id: number): string => knobs[id] ?? ""
 export const defaultCost = (id: number): number => costs[id] ?? 0
 
 /**

@@ -6,10 +6,10 @@ import * as TracePoint from "@darkfiber/sim/TracePoint"
 
 /** The way into the kernel and back, in ns. */
 const ENTRY = 200
-const call = (name: string): number => TracePoint.define(`sys_${name}`, ENTRY)
+const call = (name: string): number => TracePoint.define(`sys_${name}`, ENTRY, "syscall")
 
-export const CONTEXT_SWITCH = TracePoint.define("context_switch", 4000)
-export const TRY_TO_WAKE_UP = TracePoint.define("try_to_wake_up", 100)
+export const CONTEXT_SWITCH = TracePoint.define("context_switch", 4000, "contextSwitch")
+export const TRY_TO_WAKE_UP = TracePoint.define("try_to_wake_up", 100, "wakeup")
 export const DO_EXIT = TracePoint.define("do_exit", 2000)
 export const DO_FORK = TracePoint.define("do_fork", 5000)
 export const HRTIMER_INTERRUPT = TracePoint.define("hrtimer_interrupt", 500)
@@ -19,7 +19,7 @@ export const DEFAULT_WAKE_FUNCTION = TracePoint.define("default_wake_function", 
 export const EP_POLL_CALLBACK = TracePoint.define("ep_poll_callback", 50)
 export const EP_INSERT = TracePoint.define("ep_insert", 150)
 export const EP_ITEM_POLL = TracePoint.define("ep_send_events_proc", 50)
-export const DO_POLLFD = TracePoint.define("do_pollfd", 40)
+export const DO_POLLFD = TracePoint.define("do_pollfd", 40, "pollDescriptor")
 export const SOCK_DEF_READABLE = TracePoint.define("sock_def_readable", 20)
 export const SOCK_DEF_WRITE_SPACE = TracePoint.define("sk_stream_write_space", 20)
 export const SOCK_DEF_WAKEUP = TracePoint.define("sock_def_wakeup", 20)

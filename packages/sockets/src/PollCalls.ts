@@ -3,6 +3,7 @@
  * queue and takes it off again, so the cost grows with what is watched.
  */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
+import { STEP_MAX } from "@darkfiber/hardware/cpu/CostTable"
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import type { File, PollTable } from "./Files.ts"
 import * as Points from "./Points.ts"
@@ -20,8 +21,8 @@ export interface PollFd {
 
 /** Descriptors select can watch. */
 export const FD_SETSIZE = 1024
-/** Descriptors asked in one step: at most 5 us. */
-const FDS_PER_STEP = 64
+/** Time after which a step asks no further descriptor, ns: the last one may still take some. */
+const ASK_MAX = STEP_MAX - 500
 
 /** What a poll in progress keeps (Linux: poll_wqueues). Stands in `task.value` until the call ends. */
 class PollState {
@@ -88,9 +89,9 @@ const scan = (core: Core, task: Task, list: ReadonlyArray<PollFd>, state: PollSt
     state.ready = 0
     state.triggered = false
   }
-  const end = Math.min(list.length, task.moved + FDS_PER_STEP)
+  const end = core.time + ASK_MAX
   current = state
-  for (; task.moved < end; task.moved++) ask(core, task, list[task.moved]!, state)
+  for (; task.moved < list.length && core.time < end; task.moved++) ask(core, task, list[task.moved]!, state)
   current = null
   if (task.moved < list.length) return CALL_MORE
   task.moved = 0

@@ -4,6 +4,7 @@
  * A send owns the socket from its first step until it sleeps or ends; each step queues at most one super-segment.
  */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
+import { STEP_MAX } from "@darkfiber/hardware/cpu/CostTable"
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import type { Netns } from "@darkfiber/kernel-net/Netns"
 import * as Close from "@darkfiber/tcp/Close"
@@ -39,8 +40,15 @@ import type { TcpGlue } from "./TcpGlue.ts"
 import { IPPROTO_TCP, type TcpKernelSock } from "./TcpKernelSock.ts"
 import { getTcpOption, setTcpOption, syncToTcp } from "./TcpSocketOptions.ts"
 
-/** Most bytes one step copies: 6.5 us. */
+/** Most bytes one step copies, however fast the copy. */
 const STEP_BYTES = 65_536
+/** Nanoseconds of a step that the copy may take; the rest is for the way down. */
+const COPY_MAX = STEP_MAX - 1000
+
+/** Progress of connect: what `task.phase` is. */
+const CHOOSE_PORT = 0
+const SEND_SYN = 1
+const WAIT = 2
 
 const IN_SYN = State.bit(State.SYN_SENT) | State.bit(State.SYN_RECV)
 const isConnecting = (sock: TcpSock): boolean => (State.bit(sock.state) & IN_SYN) !== 0
@@ -56,9 +64,11 @@ class TcpOps implements SocketOps {
   readonly name = "inet_stream_ops"
   readonly protocolName = "tcp_prot"
   private readonly glue: TcpGlue
+  private readonly stepBytes: number
 
   constructor(glue: TcpGlue) {
     this.glue = glue
+    this.stepBytes = Math.min(STEP_BYTES, glue.host.costTable.copiedIn(COPY_MAX))
   }
 
   bind(core: Core, socket: Socket, address: number, port: number): number {
@@ -74,13 +84,33 @@ class TcpOps implements SocketOps {
   }
 
   connect(core: Core, task: Task, socket: Socket): number {
-    const sock = this.enter(core, socket)
-    if (task.phase === 0) {
-      const status = this.beginConnect(core, task, socket, sock)
-      if (status !== -Errno.EINPROGRESS) return done(task, status)
-      task.phase = 1
-      if (task.file?.nonblock === true && isConnecting(sock)) return done(task, -Errno.EINPROGRESS)
+    if (task.phase === CHOOSE_PORT) {
+      const sock = this.enter(core, socket)
+      const refused = this.mayConnect(core, task, socket, sock)
+      if (refused === -Errno.EINPROGRESS) task.phase = WAIT
+      else if (refused !== 0 || task.r1 === AF_UNSPEC) return done(task, refused)
+      else {
+        if (!lockSock(core, task, socket)) return CALL_BLOCK
+        const begin = core.time
+        const error = Handshake.choosePort(this.owned(core, socket), task.r4 | 0, task.r5)
+        if (error !== 0) {
+          releaseSock(core, socket)
+          return done(task, error)
+        }
+        task.phase = SEND_SYN
+        // A long search is a span: interrupts come in between, and the SYN goes when it is over.
+        if (core.time - begin > STEP_MAX) return CALL_MORE
+      }
     }
+    if (task.phase === SEND_SYN) {
+      const status = Handshake.sendFirst(this.owned(core, socket))
+      if (status === -Errno.EINPROGRESS || status === 0) socket.state = SS_CONNECTING
+      releaseSock(core, socket)
+      if (status !== -Errno.EINPROGRESS) return done(task, status)
+      task.phase = WAIT
+      if (task.file?.nonblock === true && isConnecting(tcpOf(socket))) return done(task, -Errno.EINPROGRESS)
+    }
+    const sock = this.enter(core, socket)
     if (isConnecting(sock)) {
       const verdict = task.waitOn(core, socket.wait, false, socket.sendTimeout)
       if (verdict === CALL_DONE && task.result === -Errno.EAGAIN) task.result = -Errno.EINPROGRESS
@@ -114,7 +144,7 @@ class TcpOps implements SocketOps {
     }
     const sock = this.owned(core, socket)
     const left = task.r2 - task.moved
-    const length = left < STEP_BYTES ? left : STEP_BYTES
+    const length = left < this.stepBytes ? left : this.stepBytes
     const sent = Stream.sendStep(sock, task.argument as Uint8Array, task.r1 + task.moved, length, flags)
     if (sent > 0) task.moved += sent
     if (sent > 0 && task.moved < task.r2) return CALL_MORE
@@ -137,7 +167,7 @@ class TcpOps implements SocketOps {
     }
     const sock = this.owned(core, socket)
     const left = task.r2 - task.moved
-    const length = left < STEP_BYTES ? left : STEP_BYTES
+    const length = left < this.stepBytes ? left : this.stepBytes
     const into = task.argument as Uint8Array
     const read = Stream.recvStep(sock, into, task.r1 + task.moved, length, flags)
     const peek = (flags & MSG_PEEK) !== 0
@@ -191,7 +221,8 @@ class TcpOps implements SocketOps {
     return -error
   }
 
-  private beginConnect(core: Core, task: Task, socket: Socket, sock: TcpSock): number {
+  /** 0, or why not; -EINPROGRESS when an attempt is under way that the caller may wait for. */
+  private mayConnect(core: Core, task: Task, socket: Socket, sock: TcpSock): number {
     if (task.r1 === AF_UNSPEC) return this.disconnect(core, socket, sock)
     if (task.r1 !== AF_INET) return -Errno.EAFNOSUPPORT
     if (socket.state === SS_CONNECTED) return -Errno.EISCONN
@@ -200,9 +231,7 @@ class TcpOps implements SocketOps {
       if (isConnecting(sock) && task.file?.nonblock === true) return -Errno.EALREADY
       return -Errno.EINPROGRESS
     }
-    const status = Handshake.connect(sock, task.r4 | 0, task.r5)
-    if (status === -Errno.EINPROGRESS || status === 0) socket.state = SS_CONNECTING
-    return this.leave(core, socket, status)
+    return 0
   }
 
   /** A send that also connects: with MSG_FASTOPEN, or the first one after a deferred connect() (tcp_sendmsg_fastopen). */

@@ -1,9 +1,10 @@
 /** UDP sockets for the system calls (Linux: inet_dgram_ops, udp_prot). */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
+import { STEP_MAX } from "@darkfiber/hardware/cpu/CostTable"
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import type { Netns } from "@darkfiber/kernel-net/Netns"
 import type { SkBuff } from "@darkfiber/kernel-net/SkBuff"
-import { UdpSock } from "@darkfiber/kernel-net/Udp"
+import { UdpSock, PAYLOAD_MAX } from "@darkfiber/kernel-net/Udp"
 import type { SlabCache } from "@darkfiber/memory/SlabCache"
 import * as Ipv4 from "@darkfiber/wire/Ipv4"
 import * as UdpHeader from "@darkfiber/wire/Udp"
@@ -13,7 +14,7 @@ import { SEND_SHUTDOWN } from "./Shutdown.ts"
 import { AF_INET, AF_UNSPEC, SOCK_DGRAM, type Socket, type SocketOps, SS_CONNECTED, SS_UNCONNECTED } from "./Socket.ts"
 import { getDatagramOption, setDatagramOption } from "./SocketIcmp.ts"
 import type { SocketFamily } from "./SocketLayer.ts"
-import { done } from "./SystemCall.ts"
+import { CALL_MORE, done } from "./SystemCall.ts"
 
 export const IPPROTO_UDP = 17
 
@@ -50,6 +51,14 @@ const makeOps = (objects: ReadonlyArray<SlabCache>): SocketOps => ({
     const unaddressed = task.r5 < 0
     if (!unaddressed && task.r5 === 0) return done(task, -Errno.EINVAL)
     const port = unaddressed ? 0 : task.r5
+    const copy = sk.net.host.costTable.copy(task.r2)
+    if (task.phase === 0 && copy > STEP_MAX && task.r2 <= PAYLOAD_MAX) {
+      // A long copy is a span: interrupts come in between, and the datagram goes when it is over.
+      core.charge(copy)
+      task.phase = 1
+      return CALL_MORE
+    }
+    sk.copyIsPaid = task.phase === 1
     const sent = sk.send(core, unaddressed ? 0 : task.r4 | 0, port, task.argument as Uint8Array, task.r1, task.r2)
     if (sent === -Errno.EAGAIN) {
       return task.waitOn(core, socket.wait, false, timeoutOf(task, socket, task.r3, false))

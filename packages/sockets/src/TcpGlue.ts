@@ -42,6 +42,9 @@ import * as TcpTransmit from "./TcpTransmit.ts"
 /** Most super-segments sent for one ACK or timer before the rest becomes a step of its own. */
 const XMIT_BUDGET = 1
 
+/** Knobs of the cost table by PORT_*. */
+const portSteps = ["portSearchPs", "portParityPs", "portTimeWaitPs"] as const
+
 export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, PacketHolder {
   readonly name = "tcp_v4_rcv"
   readonly protocol = IPPROTO_TCP
@@ -100,8 +103,8 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
     return this.core.time
   }
 
-  charge(nanos: number): void {
-    this.core.charge(Math.round(nanos))
+  chargePorts(kind: number, count: number): void {
+    this.core.charge(this.host.costTable.portSearch(portSteps[kind]!, count))
   }
 
   trace(point: number, sock: TcpSock | null, segment: Segment | null): void {

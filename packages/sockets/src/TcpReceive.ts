@@ -78,6 +78,6 @@ const toSock = (glue: TcpGlue, core: Core, net: TcpNet, sock: TcpSock, segment: 
 /** Verifies the checksum in software. */
 const isWhole = (core: Core, skb: SkBuff, segment: Segment): boolean => {
   const pseudo = Checksum.pseudoV4(segment.remoteAddress, segment.localAddress, Ipv4.PROTOCOL_TCP, skb.length)
-  core.charge(skb.host.costTable.copy(skb.length))
+  core.charge(skb.host.costTable.checksum(skb.length))
   return Skb.checksum(skb, 0, skb.length, pseudo) === 0xffff
 }

@@ -46,6 +46,17 @@ export const bind = (sock: TcpSock, address: number, port: number): number => {
  *   leaves the SYN to the first write, which calls {@link begin}
  */
 export const connect = (sock: TcpSock, address: number, port: number): number => {
+  const error = choosePort(sock, address, port)
+  return error === 0 ? sendFirst(sock) : error
+}
+
+/**
+ * The first half of connect: route and port. The search of a port takes a while; who models that lets it pass before the
+ * second half, {@link sendFirst}, and owns the socket meanwhile.
+ *
+ * @returns 0, or the error: then nothing has changed
+ */
+export const choosePort = (sock: TcpSock, address: number, port: number): number => {
   const tcp = sock.tcp
   const host = tcp.host
   if (sock.state === State.SYN_SENT || sock.state === State.SYN_RECV) return -EALREADY
@@ -71,15 +82,20 @@ export const connect = (sock: TcpSock, address: number, port: number): number =>
     sock.localAddress = boundAddress
     sock.remoteAddress = 0
     sock.remotePort = 0
-    return error
   }
+  return error
+}
+
+/** The second half of connect: the SYN. Returns as {@link connect} does. */
+export const sendFirst = (sock: TcpSock): number => {
+  const { tcp } = sock
   if (sock.writeSeq === 0) {
     sock.writeSeq = tcp.initialSequence(sock.localAddress, sock.remoteAddress, sock.localPort, sock.remotePort)
   }
   sock.tsOffset = tcp.timestampOffset(sock.localAddress, sock.remoteAddress)
   if (FastOpen.defersConnect(sock)) return 0
-  error = begin(sock)
-  if (error !== -EINPROGRESS && (sock.bindLocks & 4) === 0) sock.localAddress = boundAddress
+  const error = begin(sock)
+  if (error !== -EINPROGRESS && (sock.bindLocks & 4) === 0) sock.localAddress = 0
   return error
 }
 

@@ -10,7 +10,7 @@ import { finish32 } from "@darkfiber/sim/Random"
 import { KIND_TIME_WAIT } from "./Endpoint.ts"
 import { EADDRINUSE, EADDRNOTAVAIL, ENOMEM } from "./Errno.ts"
 import type { Tcp } from "./Tcp.ts"
-import { RANDOM_PORT } from "./TcpHost.ts"
+import { PORT_PARITY, PORT_SEQUENTIAL, PORT_TIME_WAIT, RANDOM_PORT } from "./TcpHost.ts"
 import type { TcpSock } from "./TcpSock.ts"
 import * as TimeWait from "./TimeWait.ts"
 
@@ -66,7 +66,7 @@ export const checkEstablished = (tcp: Tcp, sock: TcpSock, port: number): boolean
   )
   if (found === null) return true
   if (found.kind !== KIND_TIME_WAIT) return false
-  tcp.host.charge(tcp.profile.portTimeWaitNanos)
+  if (tcp.profile.chargesTimeWait) tcp.host.chargePorts(PORT_TIME_WAIT, 1)
   return TimeWait.tryReuse(tcp, sock, found)
 }
 
@@ -80,11 +80,11 @@ export const sequentialSearch: PortSearch = {
       const port = sysctl.portLow + ((i + offset) % count)
       const result = tryConnectPort(tcp, sock, port)
       if (result === TAKEN) continue
-      charge(tcp, i)
+      charge(tcp, PORT_SEQUENTIAL, i)
       if (result === 0) tcp.portHint = (tcp.portHint + i) >>> 0
       return result
     }
-    charge(tcp, count)
+    charge(tcp, PORT_SEQUENTIAL, count)
     return -EADDRNOTAVAIL
   },
   bind: (tcp, sock) => {
@@ -93,19 +93,19 @@ export const sequentialSearch: PortSearch = {
     let port = portLow + ((tcp.host.random32(RANDOM_PORT) >>> 0) % count)
     for (let i = 1; i <= count; i++) {
       if (isFreeToBind(tcp, sock, port)) {
-        charge(tcp, i)
+        charge(tcp, PORT_SEQUENTIAL, i)
         return port
       }
       port = port === portHigh ? portLow : port + 1
     }
-    charge(tcp, count)
+    charge(tcp, PORT_SEQUENTIAL, count)
     return -EADDRINUSE
   }
 }
 
-const charge = (tcp: Tcp, iterations: number): void => {
+const charge = (tcp: Tcp, kind: number, iterations: number): void => {
   tcp.lastPortIterations = iterations
-  tcp.host.charge(Math.round(iterations * tcp.profile.portIterationNanos))
+  tcp.host.chargePorts(kind, iterations)
 }
 
 const isFreeToBind = (tcp: Tcp, sock: TcpSock, port: number): boolean => {
@@ -135,14 +135,14 @@ export const paritySearch: PortSearch = {
         looked++
         const result = tryConnectPort(tcp, sock, port)
         if (result === TAKEN) continue
-        charge(tcp, looked)
+        charge(tcp, PORT_PARITY, looked)
         if (result !== 0) return result
         const step = Math.max(i, (tcp.host.random32(RANDOM_PORT) & 7) * 2) + 2
         tcp.portPerturb.set(index, (perturb + step) >>> 0)
         return 0
       }
     }
-    charge(tcp, looked)
+    charge(tcp, PORT_PARITY, looked)
     return -EADDRNOTAVAIL
   },
   bind: (tcp, sock) => {
@@ -156,11 +156,11 @@ export const paritySearch: PortSearch = {
         const port = portLow + ((start - parity + i) % count)
         looked++
         if (!isFreeToBind(tcp, sock, port)) continue
-        charge(tcp, looked)
+        charge(tcp, PORT_PARITY, looked)
         return port
       }
     }
-    charge(tcp, looked)
+    charge(tcp, PORT_PARITY, looked)
     return -EADDRINUSE
   }
 }

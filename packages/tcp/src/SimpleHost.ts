@@ -96,6 +96,9 @@ export const defaultHost: HostOptions = {
   seed: 1
 }
 
+/** Default cost of a step of a port search by kind, ns. */
+const portNanos = [88.5, 60, 155]
+
 export class SimpleHost implements TcpHost, LinkEnd {
   readonly header: Uint8Array
   readonly xmitBudget: number
@@ -222,8 +225,8 @@ export class SimpleHost implements TcpHost, LinkEnd {
     return this.clock.now
   }
 
-  charge(nanos: number): void {
-    this.charged += nanos
+  chargePorts(kind: number, count: number): void {
+    this.charged += portNanos[kind]! * count
   }
 
   trace(): void {}

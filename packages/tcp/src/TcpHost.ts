@@ -52,6 +52,11 @@ export interface TcpTimer {
 }
 
 /** What owns a timer. The host calls this when the timer is due and no system call owns the socket. */
+/** A port looked at by the search of 3.10, of 6.x, and a TIME_WAIT sock on one. */
+export const PORT_SEQUENTIAL = 0
+export const PORT_PARITY = 1
+export const PORT_TIME_WAIT = 2
+
 export interface TimerOwner {
   onTimer(kind: number): void
 }
@@ -64,8 +69,8 @@ export interface TcpHost {
 
   /** The time of the core that runs, ns. */
   now(): number
-  /** Spends simulated CPU time, ns, beyond what trace points cost. */
-  charge(nanos: number): void
+  /** Spends the simulated CPU time of `count` steps of a port search; `kind`: PORT_*. */
+  chargePorts(kind: number, count: number): void
   /** A kernel function is passed (Points.ts). The host charges the point's cost. */
   trace(point: number, sock: TcpSock | null, segment: Segment | null): void
   /** A random int32 from the stream of `purpose`, RANDOM_*. */

@@ -1,9 +1,10 @@
 /**
  * What simulated work costs, in nanoseconds of a core: named knobs, and the cost of each kernel function (trace point).
  *
- * Defaults: context switch 4 us, system call 0.2 us, hard IRQ 1 us, copy 10 GB/s, one step of the port search 88.5 ns
- * (2,500 us for an exhausted range of 28,233 ports). The trace points' own defaults add up to about 1.5 us a packet on
- * either way. All of them are knobs; the figures come from measurements that docs/SOURCES.md lists.
+ * Defaults: context switch 4 us, system call 0.2 us, hard IRQ 1 us, copy 10 GB/s, checksum 25 GB/s, one step of the port
+ * search 88.5 ns (2,500 us for an exhausted range of 28,233 ports of 3.10). The trace points' own defaults add up to about
+ * 1.5 us a packet on either way. A knob in ns sets the cost of every trace point that names it (`TracePoint.define`). The
+ * figures come from measurements that docs/SOURCES.md lists.
  */
 import * as TracePoint from "@darkfiber/sim/TracePoint"
 
@@ -18,12 +19,16 @@ export interface Knobs {
   readonly softIrq: number
   /** Bytes copied a microsecond: 10,000 is 10 GB/s. */
   readonly copyBytesPerUs: number
-  /** One port looked at by the search of connect and bind, in thousandths of a ns. */
+  /** Bytes summed a microsecond by a checksum in software. */
+  readonly checksumBytesPerUs: number
+  /** One port looked at by the search of connect and bind of 3.10, in thousandths of a ns. */
   readonly portSearchPs: number
+  /** The same of 6.x, odd and even ports apart. */
+  readonly portParityPs: number
+  /** A port on which a TIME_WAIT sock has to be looked at, on top (6.x). */
+  readonly portTimeWaitPs: number
   /** Waking a task up, ns. */
   readonly wakeup: number
-  /** An inter-processor interrupt, ns. */
-  readonly ipi: number
   /** One descriptor looked at by select or poll, ns. */
   readonly pollDescriptor: number
 }
@@ -35,9 +40,11 @@ export const knobs: Readonly<Record<keyof Knobs, { readonly unit: string; readon
   hardIrq: { unit: "ns", most: 1_000_000 },
   softIrq: { unit: "ns", most: 1_000_000 },
   copyBytesPerUs: { unit: "bytes/us", most: 1_000_000_000 },
+  checksumBytesPerUs: { unit: "bytes/us", most: 1_000_000_000 },
   portSearchPs: { unit: "ps", most: 1_000_000_000 },
+  portParityPs: { unit: "ps", most: 1_000_000_000 },
+  portTimeWaitPs: { unit: "ps", most: 1_000_000_000 },
   wakeup: { unit: "ns", most: 1_000_000 },
-  ipi: { unit: "ns", most: 1_000_000 },
   pollDescriptor: { unit: "ns", most: 1_000_000 }
 }
 
@@ -47,10 +54,12 @@ export const defaultKnobs: Knobs = {
   hardIrq: 1000,
   softIrq: 200,
   copyBytesPerUs: 10_000,
+  checksumBytesPerUs: 25_000,
   portSearchPs: 88_500,
+  portParityPs: 60_000,
+  portTimeWaitPs: 155_000,
   wakeup: 100,
-  ipi: 500,
-  pollDescriptor: 100
+  pollDescriptor: 40
 }
 
 /**
@@ -63,15 +72,26 @@ export const benchKnobs: Knobs = {
   hardIrq: 1,
   softIrq: 1,
   copyBytesPerUs: 1_000_000_000,
+  checksumBytesPerUs: 1_000_000_000,
   portSearchPs: 1,
+  portParityPs: 1,
+  portTimeWaitPs: 1,
   wakeup: 1,
-  ipi: 1,
   pollDescriptor: 1
 }
 
 /** Names of the profiles. */
 export const profiles = ["default", "bench"] as const
 export type Profile = (typeof profiles)[number]
+
+/** What a step of a port search is. */
+export type PortStep = "portSearchPs" | "portParityPs" | "portTimeWaitPs"
+
+/**
+ * Longest step of a core, ns: what takes longer is a span. It is charged at the end of a step, so that an interrupt finds
+ * its place in it, and what follows it is the next step.
+ */
+export const STEP_MAX = 5000
 
 export class CostTable {
   readonly profile: Profile
@@ -90,9 +110,19 @@ export class CostTable {
     return Math.ceil((bytes * 1000) / this.knobs.copyBytesPerUs)
   }
 
-  /** Nanoseconds for `steps` steps of a port search, at least 1. */
-  portSearch(steps: number): number {
-    const ns = Math.round((steps * this.knobs.portSearchPs) / 1000)
+  /** Bytes that are copied in `ns`, at least 1. */
+  copiedIn(ns: number): number {
+    return Math.max(1, Math.floor((ns * this.knobs.copyBytesPerUs) / 1000))
+  }
+
+  /** Nanoseconds to sum `bytes`, rounded up. */
+  checksum(bytes: number): number {
+    return Math.ceil((bytes * 1000) / this.knobs.checksumBytesPerUs)
+  }
+
+  /** Nanoseconds for `steps` steps of a port search of that kind, at least 1. */
+  portSearch(kind: PortStep, steps: number): number {
+    const ns = Math.round((steps * this.knobs[kind]) / 1000)
     return ns < 1 ? 1 : ns
   }
 }
@@ -111,7 +141,12 @@ export const make = (profile: Profile, overrides: Readonly<Record<string, number
   const knobValues: Record<string, number> = { ...(profile === "bench" ? benchKnobs : defaultKnobs) }
   const { costs } = TracePoint.costTable()
   if (profile === "bench") for (let id = 0; id < costs.length; id++) costs[id] = costs[id]! > 0 ? 1 : 0
-  for (const [name, value] of Object.entries(overrides)) {
+  const entries = Object.entries(overrides)
+  // A point's own cost stands above its knob's, in whatever order they are given.
+  for (const [name, value] of [
+    ...entries.filter(([name]) => !isPoint(name)),
+    ...entries.filter(([name]) => isPoint(name))
+  ]) {
     const fault = apply(name, value, knobValues, costs)
     if (fault !== null) faults.push(fault)
   }
@@ -121,16 +156,22 @@ export const make = (profile: Profile, overrides: Readonly<Record<string, number
 const POINT = "point."
 const POINT_MOST = 1_000_000_000
 
+const isPoint = (name: string): boolean => name.startsWith(POINT)
+
 const apply = (name: string, value: number, into: Record<string, number>, costs: Int32Array): string | null => {
-  const isPoint = name.startsWith(POINT)
-  const id = isPoint ? TracePoint.find(name.slice(POINT.length)) : -1
-  if (isPoint ? id < 0 : !Object.hasOwn(knobs, name)) return `there is no cost named ${name}`
-  const least = isPoint ? 0 : 1
-  const most = isPoint ? POINT_MOST : knobs[name as keyof Knobs].most
+  const ofPoint = isPoint(name)
+  const id = ofPoint ? TracePoint.find(name.slice(POINT.length)) : -1
+  if (ofPoint ? id < 0 : !Object.hasOwn(knobs, name)) return `there is no cost named ${name}`
+  const least = ofPoint ? 0 : 1
+  const most = ofPoint ? POINT_MOST : knobs[name as keyof Knobs].most
   if (!Number.isInteger(value) || value < least || value > most) {
     return `${name} is a whole number from ${least} to ${most}, not ${value}`
   }
-  if (isPoint) costs[id] = value
-  else into[name] = value
+  if (ofPoint) {
+    costs[id] = value
+    return null
+  }
+  into[name] = value
+  for (let point = 0; point < costs.length; point++) if (TracePoint.knobOf(point) === name) costs[point] = value
   return null
 }
