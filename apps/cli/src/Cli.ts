@@ -6,6 +6,7 @@ import { Cause, Console, Effect, Exit, Layer, Logger, Runtime } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
 import { bench } from "./BenchCommand.ts"
 import * as CheckCommand from "./CheckCommand.ts"
+import { drill } from "./DrillCommand.ts"
 import { exec } from "./ExecCommand.ts"
 import { lab } from "./LabCommand.ts"
 import { up } from "./UpCommand.ts"
@@ -13,7 +14,7 @@ import { walk } from "./WalkCommand.ts"
 
 const darkfiber = Command.make("darkfiber").pipe(
   Command.withDescription("A data centre made of fibers: Linux-shaped networking in virtual time"),
-  Command.withSubcommands([up, CheckCommand.check, CheckCommand.schema, lab, exec, walk, bench])
+  Command.withSubcommands([up, CheckCommand.check, CheckCommand.schema, lab, drill, exec, walk, bench])
 )
 
 /** Wrong use speaks on stderr, so that stdout carries data only. */

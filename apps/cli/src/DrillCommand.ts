@@ -1,0 +1,60 @@
+/**
+ * `darkfiber drill FILE.pkt…`: runs packetdrill scripts, each against a simulated host of its own.
+ */
+import { existsSync, readFileSync, statSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+import * as Drill from "@darkfiber/packetdrill/Drill"
+import * as Parser from "@darkfiber/packetdrill/Parser"
+import * as Units from "@darkfiber/topology/Units"
+import { Console, Effect, Result } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { badInput, checkFailed } from "./Failure.ts"
+import * as Options from "./Options.ts"
+
+const flags = {
+  files: Argument.String("file").pipe(Argument.withDescription("packetdrill scripts"), Argument.variadic({ min: 1 })),
+  json: Options.json,
+  tolerance: Flag.String("tolerance").pipe(
+    Flag.withDescription("how far an event may be off in virtual time"),
+    Flag.withDefault("1ms")
+  ),
+  seed: Options.seed,
+  kernel: Flag.Literals("kernel", ["3.10", "6.x"]).pipe(
+    Flag.withDescription("kernel profile"),
+    Flag.withDefault("6.x" as const)
+  )
+}
+
+/** The text of a file, null when it is none. */
+const textOf = (path: string): string | null => {
+  if (!existsSync(path) || !statSync(path).isFile() || statSync(path).size > Parser.SOURCE_MAX) return null
+  return readFileSync(path, "utf8")
+}
+
+export const drill = Command.make("drill", flags, (options) =>
+  Effect.gen(function* () {
+    const tolerance = Units.duration(options.tolerance)
+    if (tolerance === undefined)
+      return yield* badInput(`--tolerance: "${options.tolerance}" is no duration such as 1ms`)
+    const settings = { ...Drill.defaults, seed: options.seed, kernel: options.kernel, tolerance }
+    const reports: Array<Drill.Report> = []
+    const unreadable: Array<string> = []
+    for (const name of options.files) {
+      const text = textOf(name)
+      if (text === null) {
+        unreadable.push(`${name}: no such script, or not readable`)
+        continue
+      }
+      const folder = dirname(resolve(name))
+      const readFile = (path: string): string | null => textOf(resolve(folder, path))
+      const outcome = Drill.drill({ name, text, readFile }, settings)
+      if (Result.isSuccess(outcome)) reports.push(outcome.success)
+      else unreadable.push(Drill.formatUnreadable(outcome.failure))
+    }
+    if (options.json) yield* Console.log(JSON.stringify(reports))
+    else if (reports.length > 0) yield* Console.log(`${Drill.format(reports)}${Drill.summary(reports)}`.trimEnd())
+    if (unreadable.length > 0) return yield* badInput(unreadable.join("\n"))
+    const rest = reports.filter((each) => each.result !== "pass").length
+    if (rest > 0) return yield* checkFailed(`${rest} of ${reports.length} scripts did not pass`)
+  })
+).pipe(Command.withDescription("Runs packetdrill scripts against simulated hosts in virtual time"))

@@ -1,0 +1,69 @@
+/**
+ * A packetdrill script from its text to its verdict, and the report of several.
+ *
+ *     const report = Drill.drill({ name: "close.pkt", text, readFile: () => null }, Drill.defaults)
+ */
+import { Result } from "effect"
+import * as Config from "./Config.ts"
+import * as Parser from "./Parser.ts"
+import * as Runner from "./Runner.ts"
+
+export interface DrillOptions extends Config.ConfigDefaults {
+  readonly seed: number
+  readonly kernel: "3.10" | "6.x"
+}
+
+export const defaults: DrillOptions = { seed: 1, kernel: "6.x", tolerance: 1_000_000, tolerancePercent: 0 }
+
+/** A script and how it finds the files its commands name. */
+export interface Source {
+  readonly name: string
+  readonly text: string
+  /** A file relative to the script; null when there is none. */
+  readonly readFile: (path: string) => string | null
+}
+
+export interface Report {
+  readonly script: string
+  readonly result: "pass" | "fail" | "unsupported"
+  /** Of the statement that failed; 0 when all passed. */
+  readonly line: number
+  readonly reason: string
+}
+
+/** A script that cannot be read: not a verdict but wrong input. */
+export interface Unreadable extends Parser.Complaint {
+  readonly script: string
+}
+
+export const drill = (source: Source, options: DrillOptions): Result.Result<Report, Unreadable> => {
+  const script = Parser.parse(source.text, Config.symbols)
+  if (Result.isFailure(script)) return Result.fail({ script: source.name, ...script.failure })
+  const verdict = Runner.run(script.success, { ...options, readFile: source.readFile })
+  if (verdict.result === "pass") return Result.succeed({ script: source.name, result: "pass", line: 0, reason: "" })
+  return Result.succeed({ script: source.name, ...verdict })
+}
+
+/** `file:line:column: message` */
+export const formatUnreadable = (one: Unreadable): string => `${one.script}:${one.line}:${one.column}: ${one.message}`
+
+/** How many of each, and how super-segments were compared. */
+export const summary = (reports: ReadonlyArray<Report>): string => {
+  const count = (result: Report["result"]): number => reports.filter((each) => each.result === result).length
+  return (
+    `${reports.length} scripts: ${count("pass")} pass, ${count("fail")} fail, ${count("unsupported")} unsupported\n` +
+    "super-segments: compared as sent; pieces in a row are put together unless a script asks for --strict_segments\n"
+  )
+}
+
+/** A table, one script a line, with what was wrong below. */
+export const format = (reports: ReadonlyArray<Report>): string => {
+  const width = reports.reduce((most, each) => Math.max(most, each.script.length), 0)
+  return reports
+    .map((each) => {
+      const head = `${each.script.padEnd(width)}  ${each.result}`
+      if (each.result === "pass") return `${head}\n`
+      return `${head}  line ${each.line}\n    ${each.reason.replaceAll("\n", "\n    ")}\n`
+    })
+    .join("")
+}
