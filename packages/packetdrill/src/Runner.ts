@@ -125,7 +125,7 @@ class Runner {
       step()
     } catch (error) {
       if (error instanceof BadCall) throw new ScriptFailed(line, error.message)
-      if (error instanceof Unsupported && error.line === 0) throw new Unsupported(error.message.slice(13), line)
+      if (error instanceof Unsupported && error.line === 0) error.line = line
       throw error
     }
   }

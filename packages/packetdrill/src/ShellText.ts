@@ -93,8 +93,8 @@ const binary: ReadonlyArray<Readonly<Record<string, (left: number, right: number
   { "|": (left, right) => left | right },
   { "&": (left, right) => left & right },
   {
-    "<<": (left, right) => Number(BigInt(left) << BigInt(right)),
-    ">>": (left, right) => Number(BigInt(left) >> BigInt(right))
+    "<<": (left, right) => shift(left, right, false),
+    ">>": (left, right) => shift(left, right, true)
   },
   { "+": (left, right) => left + right, "-": (left, right) => left - right },
   {
@@ -103,6 +103,15 @@ const binary: ReadonlyArray<Readonly<Record<string, (left: number, right: number
     "%": (left, right) => left % right
   }
 ]
+
+/** Longest shift. */
+const SHIFT_MAX = 52
+
+const shift = (left: number, right: number, isRight: boolean): number => {
+  if (!Number.isSafeInteger(left) || !(right >= 0 && right <= SHIFT_MAX)) return Number.NaN
+  const [value, by] = [BigInt(left), BigInt(Math.trunc(right))]
+  return Number(isRight ? value >> by : value << by)
+}
 
 /** The value of an arithmetic expression; null for none. */
 export const arithmetic = (text: string, variables: Readonly<Record<string, string>>): number | null => {
