@@ -8,6 +8,7 @@ import type { Core } from "@darkfiber/hardware/cpu/Core"
 import type { Dst } from "./Dst.ts"
 import type { Netns } from "./Netns.ts"
 import { type SkBuff, SkBuffList } from "./SkBuff.ts"
+import type { SockExtra } from "./SockExtra.ts"
 
 /** What the process side does when something happens to a socket (Linux: sk_data_ready and its kin). */
 export interface SockWaiters {
@@ -58,7 +59,8 @@ export abstract class Sock {
   /** Core time the last holder let go of the socket lock. */
   releasedAt: number
   readonly receiveQueue: SkBuffList
-  readonly errorQueue: SkBuffList
+  /** What few sockets have: null until it is needed. */
+  extra: SockExtra | null
   readonly backlog: SkBuffList
   backlogBytes: number
   /** Route used last by a connected socket. */
@@ -103,7 +105,7 @@ export abstract class Sock {
     this.owned = false
     this.releasedAt = 0
     this.receiveQueue = new SkBuffList()
-    this.errorQueue = new SkBuffList()
+    this.extra = null
     this.backlog = new SkBuffList()
     this.backlogBytes = 0
     this.dst = null

@@ -3,6 +3,7 @@ import type { Core } from "@darkfiber/hardware/cpu/Core"
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import { Epoll, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, epollFile, type EpollEvent } from "./Epoll.ts"
 import type { File, FileTable } from "./Files.ts"
+import { FIONBIO } from "./Ioctl.ts"
 import * as Points from "./Points.ts"
 import { CALL_BLOCK, CALL_DONE, done, type SystemCall } from "./SystemCall.ts"
 import { defaultWakeFunction, FOREVER, type Task } from "./Task.ts"
@@ -17,16 +18,42 @@ export const EVENTS_MAX = 1_048_576
 
 const tableOf = (task: Task): FileTable | null => task.process?.files ?? null
 
-/** Closes `r0`. Linux: filp_close; the descriptor is free at once, whatever release does. */
+/**
+ * Closes `r0`. The descriptor is free at once; what lies behind it may keep the call waiting (SO_LINGER). Linux: filp_close
+ */
 export const CLOSE: SystemCall = {
   name: "close",
   point: Points.SYS_CLOSE,
   step(core: Core, task: Task): number {
-    const file = tableOf(task)?.take(task.r0) ?? null
-    if (file === null) return done(task, -Errno.EBADF)
-    task.result = 0
+    let file = task.file
+    if (file === null) {
+      file = tableOf(task)?.take(task.r0) ?? null
+      if (file === null) return done(task, -Errno.EBADF)
+      task.file = file
+    }
+    if (file.refs === 1 && file.ops.closing !== undefined) {
+      const verdict = file.ops.closing(core, task, file)
+      if (verdict !== CALL_DONE) return verdict
+    }
+    task.file = null
     file.put(core, task)
-    return CALL_DONE
+    return done(task, 0)
+  }
+}
+
+/** Request `r1` with argument `r2`; what it tells is the result. */
+export const IOCTL: SystemCall = {
+  name: "ioctl",
+  point: Points.SYS_IOCTL,
+  step(core: Core, task: Task): number {
+    const file = tableOf(task)?.get(task.r0) ?? null
+    if (file === null) return done(task, -Errno.EBADF)
+    if (task.r1 === FIONBIO) {
+      file.nonblock = task.r2 !== 0
+      return done(task, 0)
+    }
+    if (file.ops.control === undefined) return done(task, -Errno.ENOTTY)
+    return file.ops.control(core, task, file, task.r1)
   }
 }
 
@@ -56,7 +83,7 @@ export const FCNTL: SystemCall = {
   step(core: Core, task: Task): number {
     const file = tableOf(task)?.get(task.r0) ?? null
     if (file === null) return done(task, -Errno.EBADF)
-    if (task.r1 === F_GETFL) return done(task, file.nonblock ? O_NONBLOCK : 0)
+    if (task.r1 === F_GETFL) return done(task, file.access | (file.nonblock ? O_NONBLOCK : 0))
     if (task.r1 === F_SETFL) {
       file.nonblock = (task.r2 & O_NONBLOCK) !== 0
       return done(task, 0)

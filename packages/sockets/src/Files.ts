@@ -21,11 +21,20 @@ export interface PollTable {
   queue(file: File, queue: WaitQueue): void
 }
 
+export type FileKind = "socket" | "eventpoll" | "null" | "pipe" | "regular"
+
 /** What a file does (Linux: file_operations). */
 export interface FileOps {
-  readonly kind: "socket" | "eventpoll" | "null"
+  readonly kind: FileKind
   /** @returns POLL* bits of what is ready */
   poll(core: Core, file: File, table: PollTable | null): number
+  /** read() and write(): steps of the call with buffer `argument`, `r1`, `r2`; EINVAL without them. */
+  read?(core: Core, task: Task, file: File): number
+  write?(core: Core, task: Task, file: File): number
+  /** ioctl() that is the file's own: leaves the number it tells or a negative errno in `task.result`; ENOTTY without it. */
+  control?(core: Core, task: Task, file: File, request: number): number
+  /** What close() of the last descriptor does before `release`, and may wait for. A verdict, as of a call. */
+  closing?(core: Core, task: Task, file: File): number
   /** The last reference is gone. `task` is the one that closes; null when nobody's (an exit, a socket in flight). */
   release(core: Core, file: File, task: Task | null): void
 }
@@ -39,6 +48,8 @@ export class File {
   private readonly caches: ReadonlyArray<SlabCache>
   /** O_NONBLOCK. */
   nonblock: boolean
+  /** O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2. */
+  access: number
   refs: number
   /** Registrations with epoll instances that watch it. */
   watchers: EpItem | null
@@ -49,6 +60,7 @@ export class File {
     this.object = object
     this.caches = caches
     this.nonblock = false
+    this.access = 2
     this.refs = 1
     this.watchers = null
   }

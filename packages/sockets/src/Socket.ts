@@ -9,6 +9,7 @@ import type { File, FileOps, PollTable } from "./Files.ts"
 import * as Points from "./Points.ts"
 import { POLLERR, POLLIN, READABLE, WRITABLE } from "./Poll.ts"
 import type { OptionValue } from "./SocketOptions.ts"
+import { CALL_DONE, done } from "./SystemCall.ts"
 import { FOREVER, type Task } from "./Task.ts"
 import { WaitQueue } from "./WaitQueue.ts"
 
@@ -24,6 +25,8 @@ export const SOCK_STREAM = 1
 export const SOCK_DGRAM = 2
 export const SOCK_RAW = 3
 export const SOCK_NONBLOCK = 0x800
+/** Taken and not kept: no program is replaced here by exec. */
+export const SOCK_CLOEXEC = 0x80000
 
 /** Linux: MSG_* (include/linux/socket.h). */
 export const MSG_OOB = 0x1
@@ -35,6 +38,8 @@ export const MSG_WAITALL = 0x100
 export const MSG_ERRQUEUE = 0x2000
 export const MSG_NOSIGNAL = 0x4000
 export const MSG_MORE = 0x8000
+export const MSG_WAITFORONE = 0x10000
+export const MSG_ZEROCOPY = 0x4000000
 export const MSG_FASTOPEN = 0x2000_0000
 
 export const SHUT_RD = 0
@@ -66,10 +71,14 @@ export interface SocketOps {
   /** The last descriptor is gone. */
   release(core: Core, task: Task | null, socket: Socket): void
   setOption(core: Core, socket: Socket, level: number, name: number, value: OptionValue): number
+  /** ioctl(): what SIOCINQ, SIOCOUTQ and the like tell, or a negative errno. */
+  control(core: Core, socket: Socket, request: number): number
   /** Null: ENOPROTOOPT. */
   getOption(core: Core, socket: Socket, level: number, name: number): OptionValue | null
   /** Copies addresses into `socket.sk`, where the protocol keeps them elsewhere. */
   refresh?(socket: Socket): void
+  /** The last descriptor is gone: what is done before `release`, and may wait (SO_LINGER). A verdict, as of a call. */
+  closing?(core: Core, task: Task, socket: Socket): number
   /** Takes the pending error: 0 or a negative errno; without it the sock's. */
   takeError?(socket: Socket): number
 }
@@ -93,6 +102,8 @@ export class Socket implements SockWaiters {
   /** SO_LINGER: -1 off, else seconds. */
   linger: number
   broadcast: boolean
+  /** A close() that lingers has begun. */
+  lingering: boolean
   /** Sender of the datagram received last. */
   fromAddress: number
   fromPort: number
@@ -112,6 +123,7 @@ export class Socket implements SockWaiters {
     this.sendTimeout = FOREVER
     this.linger = -1
     this.broadcast = false
+    this.lingering = false
     this.fromAddress = 0
     this.fromPort = 0
     sk.owner = this
@@ -138,6 +150,8 @@ export class Socket implements SockWaiters {
     this.wait.wake(core, 1, POLLERR | POLLIN)
   }
 
+  /** The last descriptor is gone: what is done before `release`, and may wait (SO_LINGER). A verdict, as of a call. */
+  closing?(core: Core, task: Task, socket: Socket): number
   /** Takes the pending error: 0 or a negative errno (Linux: sock_error). */
   takeError(): number {
     if (this.ops.takeError !== undefined) return this.ops.takeError(this)
@@ -154,6 +168,14 @@ export const socketFile: FileOps = {
     const socket = file.object as Socket
     if (table !== null) table.queue(file, socket.wait)
     return socket.ops.poll(core, socket)
+  },
+  closing(core: Core, task: Task, file: File): number {
+    const socket = file.object as Socket
+    return socket.ops.closing === undefined ? CALL_DONE : socket.ops.closing(core, task, socket)
+  },
+  control(core: Core, task: Task, file: File, request: number): number {
+    const socket = file.object as Socket
+    return done(task, socket.ops.control(core, socket, request))
   },
   release(core: Core, file: File, task: Task | null): void {
     const socket = file.object as Socket

@@ -2,9 +2,19 @@
 import type { Core } from "@darkfiber/hardware/cpu/Core"
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import type { File } from "./Files.ts"
+import { BadPointer } from "./Message.ts"
 import * as Points from "./Points.ts"
-import { SHUT_RDWR, SOCK_NONBLOCK, type Socket, SS_CONNECTED, SS_CONNECTING } from "./Socket.ts"
+import {
+  MSG_ERRQUEUE,
+  SHUT_RDWR,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  type Socket,
+  SS_CONNECTED,
+  SS_CONNECTING
+} from "./Socket.ts"
 import { getSocketOption, setSocketOption } from "./SocketLevel.ts"
+import { receiveReport } from "./SocketReports.ts"
 import type { OptionValue } from "./SocketOptions.ts"
 import { CALL_DONE, done, type SystemCall } from "./SystemCall.ts"
 import type { Task } from "./Task.ts"
@@ -24,16 +34,16 @@ export const SOCKET: SystemCall = {
     const layer = process?.table.sockets ?? null
     if (process === null || layer === null) return done(task, -Errno.EAFNOSUPPORT)
     const type = task.r2 & 0xf
-    if ((task.r2 & ~(0xf | SOCK_NONBLOCK)) !== 0) return done(task, -Errno.EINVAL)
+    if ((task.r2 & ~(0xf | SOCK_NONBLOCK | SOCK_CLOEXEC)) !== 0) return done(task, -Errno.EINVAL)
     return done(task, layer.open(core, process, task.r1, type, task.r3, (task.r2 & SOCK_NONBLOCK) !== 0))
   }
 }
 
-/** A call on the socket of descriptor `r0`, which stays open while the call lasts. */
-const onSocket = (
+/** A call on the file of descriptor `r0`, which stays open while the call lasts. */
+export const onFile = (
   name: string,
   point: number,
-  step: (core: Core, task: Task, socket: Socket) => number
+  step: (core: Core, task: Task, file: File) => number
 ): SystemCall => ({
   name,
   point,
@@ -42,11 +52,10 @@ const onSocket = (
     if (file === null) {
       file = task.process?.files.get(task.r0) ?? null
       if (file === null) return done(task, -Errno.EBADF)
-      if (file.ops.kind !== "socket") return done(task, notSocket(task, file, name))
       file.get()
       task.file = file
     }
-    const verdict = step(core, task, file.object as Socket)
+    const verdict = step(core, task, file)
     if (verdict === CALL_DONE) {
       task.file = null
       file.put(core, task)
@@ -55,12 +64,15 @@ const onSocket = (
   }
 })
 
-/** read and write also work on /dev/null. */
-const notSocket = (task: Task, file: File, name: string): number => {
-  if (name === "read") return file.ops.kind === "null" ? 0 : -Errno.EINVAL
-  if (name === "write") return file.ops.kind === "null" ? task.r2 : -Errno.EINVAL
-  return -Errno.ENOTSOCK
-}
+/** As `onFile`, for what only sockets can. */
+export const onSocket = (
+  name: string,
+  point: number,
+  step: (core: Core, task: Task, socket: Socket) => number
+): SystemCall =>
+  onFile(name, point, (core, task, file) =>
+    file.ops.kind === "socket" ? step(core, task, file.object as Socket) : done(task, -Errno.ENOTSOCK)
+  )
 
 /** Family `r1`, address `r4`, port `r5`. */
 export const BIND: SystemCall = onSocket("bind", Points.SYS_BIND, (core, task, socket) => {
@@ -85,7 +97,7 @@ export const ACCEPT: SystemCall = onSocket("accept4", Points.SYS_ACCEPT, (core, 
   const layer = process?.table.sockets ?? null
   if (process === null || layer === null) return done(task, -Errno.EBADF)
   if (task.phase === 0) {
-    if ((task.r1 & ~SOCK_NONBLOCK) !== 0) return done(task, -Errno.EINVAL)
+    if ((task.r1 & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) !== 0) return done(task, -Errno.EINVAL)
     task.phase = 1
   }
   const fd = process.files.reserve()
@@ -105,21 +117,23 @@ export const CONNECT: SystemCall = onSocket("connect", Points.SYS_CONNECT, (core
   return socket.ops.connect(core, task, socket)
 })
 
-const send = (core: Core, task: Task, socket: Socket): number => {
+/** One step of a send; the buffer stands in `argument`, as for SENDTO. */
+export const send = (core: Core, task: Task, socket: Socket): number => {
   if (task.phase === 0) {
-    const buffer = task.argument as Uint8Array
-    if (!isRange(buffer, task.r1, task.r2)) return done(task, -Errno.EFAULT)
+    if (!isRange(task.argument, task.r1, task.r2)) return done(task, -Errno.EFAULT)
     if (!(task.r5 >= -1 && task.r5 <= 65_535)) return done(task, -Errno.EINVAL)
   }
   return socket.ops.send(core, task, socket)
 }
-const receive = (core: Core, task: Task, socket: Socket): number => {
+
+/** One step of a receive; the buffer stands in `argument`, as for SENDTO. */
+export const receive = (core: Core, task: Task, socket: Socket): number => {
   if (task.phase === 0) {
-    const buffer = task.argument as Uint8Array
-    if (!isRange(buffer, task.r1, task.r2)) return done(task, -Errno.EFAULT)
+    if (!isRange(task.argument, task.r1, task.r2)) return done(task, -Errno.EFAULT)
     task.value = null
   }
-  const verdict = socket.ops.receive(core, task, socket)
+  const verdict =
+    (task.r3 & MSG_ERRQUEUE) !== 0 ? receiveReport(core, task, socket) : socket.ops.receive(core, task, socket)
   if (verdict === CALL_DONE && task.result > 0) noteBytes(core, task)
   return verdict
 }
@@ -129,8 +143,26 @@ export const SENDTO: SystemCall = onSocket("sendto", Points.SYS_SENDTO, send)
 /** As SENDTO; the sender's address is left in the socket. */
 export const RECVFROM: SystemCall = onSocket("recvfrom", Points.SYS_RECVFROM, receive)
 /** As SENDTO with flags 0 and without an address. */
-export const WRITE: SystemCall = onSocket("write", Points.SYS_WRITE, send)
-export const READ: SystemCall = onSocket("read", Points.SYS_READ, receive)
+export const WRITE: SystemCall = onFile("write", Points.SYS_WRITE, (core, task, file) => writeFile(core, task, file))
+export const READ: SystemCall = onFile("read", Points.SYS_READ, (core, task, file) => readFile(core, task, file))
+
+/** One step of a read from any file. */
+export const readFile = (core: Core, task: Task, file: File): number => {
+  if (file.ops.kind === "socket") return receive(core, task, file.object as Socket)
+  if (file.ops.read === undefined) return done(task, -Errno.EINVAL)
+  if (!isRange(task.argument, task.r1, task.r2)) return done(task, -Errno.EFAULT)
+  const verdict = file.ops.read(core, task, file)
+  if (verdict === CALL_DONE && task.result > 0) noteBytes(core, task)
+  return verdict
+}
+
+/** One step of a write to any file. */
+export const writeFile = (core: Core, task: Task, file: File): number => {
+  if (file.ops.kind === "socket") return send(core, task, file.object as Socket)
+  if (file.ops.write === undefined) return done(task, -Errno.EINVAL)
+  if (!isRange(task.argument, task.r1, task.r2)) return done(task, -Errno.EFAULT)
+  return file.ops.write(core, task, file)
+}
 
 /** How `r1`. */
 export const SHUTDOWN: SystemCall = onSocket("shutdown", Points.SYS_SHUTDOWN, (core, task, socket) => {
@@ -151,15 +183,15 @@ export const GETPEERNAME: SystemCall = onSocket("getpeername", Points.SYS_GETPEE
   return done(task, 0)
 })
 
-/** Level `r1`, name `r2`, value `argument`. */
+/** Level `r1`, name `r2`, value `argument`, its length `r3`. */
 export const SETSOCKOPT: SystemCall = onSocket("setsockopt", Points.SYS_SETSOCKOPT, (core, task, socket) =>
-  done(task, setSocketOption(core, task, socket, task.r1, task.r2, task.argument as OptionValue))
+  done(task, setSocketOption(core, task, socket, task.r1, task.r2, task.argument as OptionValue, task.r3))
 )
 
-/** Level `r1`, name `r2`; the value is left in `value`. */
+/** Level `r1`, name `r2`, room `r3`; the value is left in `value`. */
 export const GETSOCKOPT: SystemCall = onSocket("getsockopt", Points.SYS_GETSOCKOPT, (core, task, socket) => {
-  task.value = getSocketOption(core, socket, task.r1, task.r2)
-  return done(task, task.value === null ? -Errno.ENOPROTOOPT : 0)
+  task.value = getSocketOption(core, task, socket, task.r1, task.r2, task.r3)
+  return CALL_DONE
 })
 
 /** The process moves to a new network namespace, in which only lo is, down. */
@@ -182,12 +214,17 @@ const isPort = (port: number): boolean => Number.isInteger(port) && port >= 0 &&
 
 const isConnected = (socket: Socket): boolean => socket.state === SS_CONNECTED || socket.state === SS_CONNECTING
 
+/** A pointer that points nowhere passes: what meets it first finds out. */
 const isRange = (buffer: unknown, at: number, length: number): boolean =>
-  buffer instanceof Uint8Array && at >= 0 && length >= 0 && at + length <= buffer.length
+  (buffer instanceof Uint8Array || buffer instanceof BadPointer) &&
+  at >= 0 &&
+  length >= 0 &&
+  at + length <= buffer.length
 
 /** What was read goes into the fingerprint: its first and last bytes and eight between. */
 const noteBytes = (core: Core, task: Task): void => {
-  const bytes = task.argument as Uint8Array
+  const bytes = task.argument
+  if (!(bytes instanceof Uint8Array)) return
   const start = task.r1
   const length = Math.min(task.result, task.r2)
   const step = length <= 8 ? 1 : (length / 8) | 0

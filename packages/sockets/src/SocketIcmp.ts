@@ -12,7 +12,14 @@ import type { SkBuff } from "@darkfiber/kernel-net/SkBuff"
 import type { Sock } from "@darkfiber/kernel-net/Sock"
 import * as Icmp from "@darkfiber/wire/Icmp"
 import * as Ipv4 from "@darkfiber/wire/Ipv4"
-import { type DatagramReader, pollDatagram, receiveDatagram, shutdownDatagram, timeoutOf } from "./Datagram.ts"
+import {
+  controlDatagram,
+  type DatagramReader,
+  pollDatagram,
+  receiveDatagram,
+  shutdownDatagram,
+  timeoutOf
+} from "./Datagram.ts"
 import { AF_INET, AF_UNSPEC, SOCK_DGRAM, type Socket, type SocketOps, SS_CONNECTED, SS_UNCONNECTED } from "./Socket.ts"
 import type { SocketFamily } from "./SocketLayer.ts"
 import * as O from "./SocketOptions.ts"
@@ -58,7 +65,8 @@ const ops: SocketOps = {
   accept: (_core, task) => done(task, -Errno.EOPNOTSUPP),
   send(core, task, socket) {
     const sk = socket.sk as PingSock
-    const buffer = task.argument as Uint8Array
+    const buffer = task.argument
+    if (!(buffer instanceof Uint8Array)) return done(task, task.r2 > 0 ? -Errno.EFAULT : -Errno.EINVAL)
     const at = task.r1
     if (task.r2 < Icmp.headerBytes) return done(task, -Errno.EINVAL)
     if (buffer[at] !== Icmp.TYPE_ECHO_REQUEST || buffer[at + 1] !== 0) return done(task, -Errno.EINVAL)
@@ -72,6 +80,7 @@ const ops: SocketOps = {
   },
   receive: (core, task, socket) => receiveDatagram(core, task, socket, reader),
   shutdown: shutdownDatagram,
+  control: (_core, socket, request) => controlDatagram(socket, reader, request),
   poll: (_core, socket) => pollDatagram(socket),
   release(core: Core, _task: Task | null, socket: Socket) {
     const sk = socket.sk as PingSock
@@ -79,37 +88,14 @@ const ops: SocketOps = {
     sk.close(core)
   },
   setOption: (_core, socket, level, name, value) => setDatagramOption(socket, level, name, value),
-  getOption: (_core, socket, level, name) => getDatagramOption(socket, level, name)
+  getOption: () => null
 }
 
-/** Options of datagram sockets below SOL_SOCKET's own. */
+/** Options of datagram sockets below those that every socket has. */
 export const setDatagramOption = (socket: Socket, level: number, name: number, value: O.OptionValue): number => {
-  const sk = socket.sk
-  if (typeof value !== "number") return -Errno.ENOPROTOOPT
-  if (level === O.SOL_SOCKET && name === O.SO_BROADCAST) {
-    sk.broadcast = value !== 0
-    return 0
-  }
-  if (level !== O.SOL_IP) return -Errno.ENOPROTOOPT
-  if (name === O.IP_MTU_DISCOVER) {
-    if (!(value >= 0 && value <= 3)) return -Errno.EINVAL
-    sk.pmtuDiscover = value
-    return 0
-  }
-  if (name === O.IP_RECVERR) {
-    sk.receiveErrors = value !== 0
-    return 0
-  }
-  return -Errno.ENOPROTOOPT
-}
-
-export const getDatagramOption = (socket: Socket, level: number, name: number): O.OptionValue | null => {
-  const sk = socket.sk
-  if (level !== O.SOL_IP) return null
-  if (name === O.IP_MTU_DISCOVER) return sk.pmtuDiscover
-  if (name === O.IP_RECVERR) return sk.receiveErrors ? 1 : 0
-  if (name === O.IP_MTU && sk.dst !== null) return sk.dst.mtu
-  return null
+  if (level !== O.SOL_SOCKET || name !== O.SO_BROADCAST || typeof value !== "number") return -Errno.ENOPROTOOPT
+  socket.sk.broadcast = value !== 0
+  return 0
 }
 
 export const icmpFamily: SocketFamily = {

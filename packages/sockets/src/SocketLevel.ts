@@ -1,9 +1,16 @@
-/** Options every socket has, level SOL_SOCKET and part of SOL_IP (Linux: net/core/sock.c, net/ipv4/ip_sockglue.c). */
+/**
+ * setsockopt and getsockopt: the level, then the options of SOL_SOCKET that every socket has (Linux: sk_setsockopt,
+ * sk_getsockopt, net/core/sock.c). Those of SOL_IP are in IpOptions.ts, TCP's in TcpSocketOptions.ts.
+ */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
 import * as Errno from "@darkfiber/kernel-net/Errno"
+import { extraOf } from "@darkfiber/kernel-net/SockErrors"
+import { SOCK_RCVTSTAMP, SOCK_RCVTSTAMPNS, SOCK_ZEROCOPY } from "@darkfiber/kernel-net/SockExtra"
 import * as Sysctl from "@darkfiber/kernel-net/Sysctl"
+import { getIpOption, setIpOption } from "./IpOptions.ts"
 import type { Socket } from "./Socket.ts"
 import * as O from "./SocketOptions.ts"
+import { keptDefault } from "./SocketKept.ts"
 import type { Linger, OptionValue } from "./SocketOptions.ts"
 import { FOREVER, type Task } from "./Task.ts"
 
@@ -18,21 +25,48 @@ export const SNDBUF_MIN = 4608
 export const SNDBUF_LOCK = 1
 export const RCVBUF_LOCK = 2
 
-/** @returns 0 or a negative errno */
+/** Bytes of an int, of struct linger, of struct timeval. */
+const INT = 4
+const LINGER = 8
+const TIMEVAL = 16
+
+/**
+ * @param length optlen; that of the value when the program names none
+ * @returns 0 or a negative errno
+ */
 export const setSocketOption = (
   core: Core,
   task: Task,
   socket: Socket,
   level: number,
   name: number,
-  value: OptionValue
+  value: OptionValue,
+  length: number
 ): number => {
-  if (level === O.SOL_IP) return setIpOption(core, socket, name, value)
-  if (level !== O.SOL_SOCKET) return socket.ops.setOption(core, socket, level, name, value)
+  if (length < 0) return -Errno.EINVAL
+  if (level === O.SOL_IP) return setIpOption(core, socket, name, value, length)
+  if (level !== O.SOL_SOCKET) return setOtherLevel(core, socket, level, name, value, length)
   if (name === O.SO_BINDTODEVICE) return bindToDevice(task, socket, value)
-  if (name === O.SO_LINGER) return setLinger(core, socket, value)
+  if (length < INT) return -Errno.EINVAL
+  if (name === O.SO_LINGER) return length < LINGER ? -Errno.EINVAL : setLinger(socket, value)
   if (typeof value !== "number" || !Number.isFinite(value)) return -Errno.EINVAL
+  const isTime = name === O.SO_RCVTIMEO || name === O.SO_SNDTIMEO
+  if (isTime && length < TIMEVAL) return -Errno.EINVAL
   return setNumber(core, task, socket, name, value)
+}
+
+/** Levels below the socket's are the protocol's; what it does not know goes to IP, which knows only its own. */
+const setOtherLevel = (
+  core: Core,
+  socket: Socket,
+  level: number,
+  name: number,
+  value: OptionValue,
+  length: number
+): number => {
+  if (level !== socket.protocol) return -Errno.ENOPROTOOPT
+  if (typeof value === "string" ? length < 1 : !(value instanceof Uint8Array) && length < INT) return -Errno.EINVAL
+  return socket.ops.setOption(core, socket, level, name, value)
 }
 
 const setNumber = (core: Core, task: Task, socket: Socket, name: number, value: number): number => {
@@ -49,17 +83,11 @@ const setNumber = (core: Core, task: Task, socket: Socket, name: number, value: 
       socket.broadcast = value !== 0
       break
     case O.SO_SNDBUF:
-    case O.SO_SNDBUFFORCE: {
-      if (name === O.SO_SNDBUFFORCE && !root) return -Errno.EPERM
-      const most = name === O.SO_SNDBUFFORCE ? 0x3fff_ffff : socket.net.host.sysctl.get(WMEM_MAX)
-      sk.sndbuf = Math.max(Math.min(value < 0 ? 0 : value, most) * 2, SNDBUF_MIN)
-      break
-    }
+    case O.SO_SNDBUFFORCE:
     case O.SO_RCVBUF:
     case O.SO_RCVBUFFORCE: {
-      if (name === O.SO_RCVBUFFORCE && !root) return -Errno.EPERM
-      const most = name === O.SO_RCVBUFFORCE ? 0x3fff_ffff : socket.net.host.sysctl.get(RMEM_MAX)
-      sk.rcvbuf = Math.max(Math.min(value < 0 ? 0 : value, most) * 2, RCVBUF_MIN)
+      const status = setBuffer(socket, name, value, root)
+      if (status !== 0) return status
       break
     }
     case O.SO_RCVTIMEO:
@@ -78,30 +106,85 @@ const setNumber = (core: Core, task: Task, socket: Socket, name: number, value: 
       if (!root) return -Errno.EPERM
       sk.mark = value | 0
       break
-    case O.SO_TYPE:
-    case O.SO_ERROR:
-    case O.SO_PROTOCOL:
-    case O.SO_DOMAIN:
-    case O.SO_ACCEPTCONN:
-      return -Errno.ENOPROTOOPT
     case O.SO_KEEPALIVE:
     case O.SO_RCVLOWAT:
     case O.SO_MAX_PACING_RATE:
+    case O.SO_OOBINLINE:
       return socket.ops.setOption(core, socket, O.SOL_SOCKET, name, value)
     default:
-      return -Errno.ENOPROTOOPT
+      return setExtra(core, socket, name, value)
   }
   // The protocol's own sock may keep the same value.
   const status = socket.ops.setOption(core, socket, O.SOL_SOCKET, name, value)
   return status === -Errno.ENOPROTOOPT ? 0 : status
 }
 
-const setLinger = (core: Core, socket: Socket, value: OptionValue): number => {
+/** Buffers hold twice what is asked for; a negative size means the most (Linux: an unsigned minimum). */
+const setBuffer = (socket: Socket, name: number, value: number, root: boolean): number => {
+  const forced = name === O.SO_SNDBUFFORCE || name === O.SO_RCVBUFFORCE
+  if (forced && !root) return -Errno.EPERM
+  const sends = name === O.SO_SNDBUF || name === O.SO_SNDBUFFORCE
+  const limit = socket.net.host.sysctl.get(sends ? WMEM_MAX : RMEM_MAX)
+  const bytes = forced ? Math.max(0, Math.min(value, 0x3fff_ffff)) : Math.min(value >>> 0, limit)
+  if (sends) socket.sk.sndbuf = Math.max(bytes * 2, SNDBUF_MIN)
+  else socket.sk.rcvbuf = Math.max(bytes * 2, RCVBUF_MIN)
+  return 0
+}
+
+/** Options that live in the socket's extra state. */
+const setExtra = (core: Core, socket: Socket, name: number, value: number): number => {
+  const sk = socket.sk
+  switch (name) {
+    case O.SO_TIMESTAMP:
+    case O.SO_TIMESTAMPNS: {
+      const extra = extraOf(sk)
+      const bits = SOCK_RCVTSTAMP | (name === O.SO_TIMESTAMPNS ? SOCK_RCVTSTAMPNS : 0)
+      extra.flags = (extra.flags & ~(SOCK_RCVTSTAMP | SOCK_RCVTSTAMPNS)) | (value !== 0 ? bits : 0)
+      return 0
+    }
+    case O.SO_TIMESTAMPING:
+      return setTimestamping(core, socket, value)
+    case O.SO_ZEROCOPY: {
+      if (value !== 0 && value !== 1) return -Errno.EINVAL
+      const extra = extraOf(sk)
+      extra.flags = value === 1 ? extra.flags | SOCK_ZEROCOPY : extra.flags & ~SOCK_ZEROCOPY
+      return 0
+    }
+    case O.SO_PEEK_OFF:
+      extraOf(sk).peekOffset = value < 0 ? -1 : value
+      return 0
+    default: {
+      if (keptDefault(O.SOL_SOCKET, name) === null) return -Errno.ENOPROTOOPT
+      if (name === O.SO_BUSY_POLL && value < 0) return -Errno.EINVAL
+      const extra = extraOf(sk)
+      extra.kept = extra.kept ?? new Map()
+      extra.kept.set((O.SOL_SOCKET << 16) | name, isNumberOption(name) ? value : value !== 0 ? 1 : 0)
+      return 0
+    }
+  }
+}
+
+const isNumberOption = (name: number): boolean => name === O.SO_BUSY_POLL || name === O.SO_INCOMING_CPU
+
+/** Linux: sock_set_timestamping. The id of the first byte sent from now on is 0. */
+const setTimestamping = (core: Core, socket: Socket, value: number): number => {
+  if ((value & ~O.SOF_TIMESTAMPING_MASK) !== 0) return -Errno.EINVAL
+  if ((value & O.SOF_TIMESTAMPING_OPT_ID_TCP) !== 0 && (value & O.SOF_TIMESTAMPING_OPT_ID) === 0) return -Errno.EINVAL
+  const extra = extraOf(socket.sk)
+  if ((value & O.SOF_TIMESTAMPING_OPT_ID) !== 0 && (extra.tsFlags & O.SOF_TIMESTAMPING_OPT_ID) === 0) {
+    const status = socket.ops.setOption(core, socket, O.SOL_SOCKET, O.SO_TIMESTAMPING, value)
+    if (status === -Errno.EINVAL) return status
+    if (status === -Errno.ENOPROTOOPT) extra.tsKey = 0
+  }
+  extra.tsFlags = value
+  return 0
+}
+
+const setLinger = (socket: Socket, value: OptionValue): number => {
   if (typeof value !== "object" || !("on" in value)) return -Errno.EINVAL
   const linger = value as Linger
   socket.linger = linger.on ? Math.max(0, linger.seconds) : -1
-  const status = socket.ops.setOption(core, socket, O.SOL_SOCKET, O.SO_LINGER, value)
-  return status === -Errno.ENOPROTOOPT ? 0 : status
+  return 0
 }
 
 const bindToDevice = (task: Task, socket: Socket, value: OptionValue): number => {
@@ -118,29 +201,37 @@ const bindToDevice = (task: Task, socket: Socket, value: OptionValue): number =>
   return 0
 }
 
-const setIpOption = (core: Core, socket: Socket, name: number, value: OptionValue): number => {
-  if (typeof value !== "number") return -Errno.EINVAL
-  if (name === O.IP_TTL) {
-    if (value !== -1 && !(value >= 1 && value <= 255)) return -Errno.EINVAL
-    socket.sk.ttl = value === -1 ? 0 : value
-    return 0
+/**
+ * @param length room for the value; a number is cut to that many bytes
+ * @returns a value, or as a negative number in `task.result` the errno (then null)
+ */
+export const getSocketOption = (
+  core: Core,
+  task: Task,
+  socket: Socket,
+  level: number,
+  name: number,
+  length: number
+): OptionValue | null => {
+  task.result = 0
+  if (length < 0) {
+    task.result = -Errno.EINVAL
+    return null
   }
-  if (name === O.IP_TOS) {
-    socket.sk.tos = value & 0xff
-    return 0
-  }
-  return socket.ops.setOption(core, socket, O.SOL_IP, name, value)
+  let value: OptionValue | null = null
+  if (level === O.SOL_SOCKET) value = getLevel(core, socket, name)
+  else if (level === O.SOL_IP) value = getIpOption(core, task, socket, name)
+  else if (level === socket.protocol) value = socket.ops.getOption(core, socket, level, name)
+  else task.result = -Errno.EOPNOTSUPP
+  if (value === null && task.result === 0) task.result = -Errno.ENOPROTOOPT
+  return typeof value === "number" && length < INT ? cut(value, length) : value
 }
 
-/** @returns null for an option there is not */
-export const getSocketOption = (core: Core, socket: Socket, level: number, name: number): OptionValue | null => {
+/** The first bytes of a little-endian int. */
+const cut = (value: number, length: number): number => (length === 0 ? 0 : value & ((1 << (length * 8)) - 1))
+
+const getLevel = (core: Core, socket: Socket, name: number): OptionValue | null => {
   const sk = socket.sk
-  if (level === O.SOL_IP) {
-    if (name === O.IP_TTL) return sk.ttl === 0 ? 64 : sk.ttl
-    if (name === O.IP_TOS) return sk.tos
-    return socket.ops.getOption(core, socket, level, name)
-  }
-  if (level !== O.SOL_SOCKET) return socket.ops.getOption(core, socket, level, name)
   switch (name) {
     case O.SO_TYPE:
       return socket.type
@@ -168,12 +259,38 @@ export const getSocketOption = (core: Core, socket: Socket, level: number, name:
       return socket.sendTimeout === FOREVER ? 0 : socket.sendTimeout
     case O.SO_BINDTODEVICE:
       return sk.boundDevice === 0 ? "" : (socket.net.deviceByIndex(sk.boundDevice)?.name ?? "")
-    default: {
-      const own = socket.ops.getOption(core, socket, level, name)
-      if (own !== null) return own
-      if (name === O.SO_SNDBUF) return sk.sndbuf
-      if (name === O.SO_RCVBUF) return sk.rcvbuf
-      return name === O.SO_ACCEPTCONN ? 0 : null
-    }
+    default:
+      return socket.ops.getOption(core, socket, O.SOL_SOCKET, name) ?? getExtra(socket, name)
+  }
+}
+
+const getExtra = (socket: Socket, name: number): OptionValue | null => {
+  const sk = socket.sk
+  const extra = sk.extra
+  const flags = extra === null ? 0 : extra.flags
+  switch (name) {
+    case O.SO_SNDBUF:
+      return sk.sndbuf
+    case O.SO_RCVBUF:
+      return sk.rcvbuf
+    case O.SO_ACCEPTCONN:
+    case O.SO_OOBINLINE:
+    case O.SO_KEEPALIVE:
+      return 0
+    case O.SO_RCVLOWAT:
+    case O.SO_SNDLOWAT:
+      return 1
+    case O.SO_TIMESTAMP:
+      return (flags & SOCK_RCVTSTAMP) !== 0 && (flags & SOCK_RCVTSTAMPNS) === 0 ? 1 : 0
+    case O.SO_TIMESTAMPNS:
+      return (flags & SOCK_RCVTSTAMPNS) !== 0 ? 1 : 0
+    case O.SO_TIMESTAMPING:
+      return extra === null ? 0 : extra.tsFlags
+    case O.SO_ZEROCOPY:
+      return (flags & SOCK_ZEROCOPY) !== 0 ? 1 : 0
+    case O.SO_PEEK_OFF:
+      return extra === null ? -1 : extra.peekOffset
+    default:
+      return extra?.kept?.get((O.SOL_SOCKET << 16) | name) ?? keptDefault(O.SOL_SOCKET, name)
   }
 }

@@ -15,7 +15,9 @@ import * as State from "@darkfiber/tcp/State"
 import * as Stream from "@darkfiber/tcp/Stream"
 import { DEFER_CONNECT, type TcpSock } from "@darkfiber/tcp/TcpSock"
 import { timeoutOf } from "./Datagram.ts"
-import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "./Poll.ts"
+import { SIOCINQ, SIOCOUTQ, SIOCOUTQNSD } from "./Ioctl.ts"
+import { BadPointer } from "./Message.ts"
+import { POLLERR, POLLHUP, POLLOUT, POLLRDHUP } from "./Poll.ts"
 import {
   AF_INET,
   AF_UNSPEC,
@@ -23,6 +25,7 @@ import {
   MSG_FASTOPEN,
   MSG_OOB,
   MSG_PEEK,
+  MSG_TRUNC,
   MSG_WAITALL,
   SOCK_STREAM,
   Socket,
@@ -32,7 +35,9 @@ import {
   SS_UNCONNECTED
 } from "./Socket.ts"
 import type { SocketFamily } from "./SocketLayer.ts"
+import * as O from "./SocketOptions.ts"
 import type { OptionValue } from "./SocketOptions.ts"
+import { putTimestamps } from "./SocketReports.ts"
 import { lockSock, releaseSock, spin } from "./SockLock.ts"
 import { CALL_BLOCK, CALL_DONE, CALL_MORE, done } from "./SystemCall.ts"
 import type { Task } from "./Task.ts"
@@ -57,6 +62,16 @@ const isConnecting = (sock: TcpSock): boolean => (State.bit(sock.state) & IN_SYN
 const OPENING = 2
 const isFastOpen = (socket: Socket, flags: number): boolean =>
   (flags & MSG_FASTOPEN) !== 0 || (tcpOf(socket).synBits & DEFER_CONNECT) !== 0
+/** States in which close() waits for the peer. */
+const CLOSING_STATES = State.bit(State.FIN_WAIT1) | State.bit(State.CLOSING) | State.bit(State.LAST_ACK)
+
+const SECOND = 1_000_000_000
+const INT_BYTES = 4
+
+const peekOffset = (socket: Socket): number => {
+  const extra = socket.sk.extra
+  return extra === null || extra.peekOffset < 0 ? 0 : extra.peekOffset
+}
 
 const tcpOf = (socket: Socket): TcpSock => (socket.sk as TcpKernelSock).tcp
 
@@ -129,6 +144,9 @@ class TcpOps implements SocketOps {
     sk.refresh()
     const made = new Socket(socket.family, SOCK_STREAM, IPPROTO_TCP, socket.net, this, sk)
     made.state = SS_CONNECTED
+    made.linger = socket.linger
+    made.receiveTimeout = socket.receiveTimeout
+    made.sendTimeout = socket.sendTimeout
     task.value = made
     return done(task, 0)
   }
@@ -166,23 +184,47 @@ class TcpOps implements SocketOps {
       task.phase = 1
     }
     const sock = this.owned(core, socket)
-    const left = task.r2 - task.moved
-    const length = left < this.stepBytes ? left : this.stepBytes
-    const into = task.argument as Uint8Array
-    const read = Stream.recvStep(sock, into, task.r1 + task.moved, length, flags)
     const peek = (flags & MSG_PEEK) !== 0
+    const read = this.receiveStep(task, socket, sock, flags)
     if (read > 0) task.moved += read
     if (read > 0 && !peek && task.moved < task.r2 && Stream.inputBytes(sock) > 0) return CALL_MORE
     if (task.moved > 0 && !peek) Stream.recvDone(sock, task.moved)
     releaseSock(core, socket)
     task.phase = 0
     const target = (flags & MSG_WAITALL) !== 0 ? task.r2 : Math.min(sock.options.rcvLowat, task.r2)
-    if (peek || task.moved >= target || (read <= 0 && read !== -Errno.EAGAIN)) {
-      return this.finish(task, read < 0 ? read : 0)
+    if (task.moved >= target || (read <= 0 && read !== -Errno.EAGAIN)) {
+      return this.received(task, socket, sock, flags, read < 0 ? read : 0)
     }
-    if ((Stream.poll(sock) & (POLLIN | POLLERR | POLLHUP)) !== 0) return CALL_MORE
+    const isNews = peek ? Stream.inputBytes(sock) > task.moved + peekOffset(socket) : Stream.inputBytes(sock) > 0
+    if (isNews || (Stream.poll(sock) & (POLLERR | POLLHUP | POLLRDHUP)) !== 0) return CALL_MORE
     const verdict = task.waitOn(core, socket.wait, false, timeoutOf(task, socket, flags, true))
-    return verdict === CALL_DONE ? this.finish(task, task.result) : verdict
+    return verdict === CALL_DONE ? this.received(task, socket, sock, flags, task.result) : verdict
+  }
+
+  /** Reads, peeks or throws away what is there, up to what one step may copy. */
+  private receiveStep(task: Task, socket: Socket, sock: TcpSock, flags: number): number {
+    const left = task.r2 - task.moved
+    const length = left < this.stepBytes ? left : this.stepBytes
+    const into = task.argument
+    if (into instanceof BadPointer && length > 0 && Stream.inputBytes(sock) > 0) return -Errno.EFAULT
+    const discards = (flags & MSG_TRUNC) !== 0 || !(into instanceof Uint8Array)
+    const skip = (flags & MSG_PEEK) !== 0 ? task.moved + peekOffset(socket) : 0
+    return Stream.recvStep(sock, discards ? null : into, task.r1 + task.moved, length, flags, skip)
+  }
+
+  /** The end of a receive: what goes with the bytes. */
+  private received(task: Task, socket: Socket, sock: TcpSock, flags: number, status: number): number {
+    const extra = socket.sk.extra
+    if (task.moved > 0 && extra !== null && extra.peekOffset >= 0) {
+      if ((flags & MSG_PEEK) !== 0) extra.peekOffset += task.moved
+      else extra.peekOffset = Math.max(0, extra.peekOffset - task.moved)
+    }
+    const message = task.message
+    if (message !== null && (task.moved > 0 || status >= 0)) {
+      if (task.moved > 0) putTimestamps(message, socket.sk, this.glue.lastReceivedAt)
+      if (sock.options.inq !== 0) message.put(O.SOL_TCP, O.TCP_CM_INQ, Stream.inputHint(sock), INT_BYTES)
+    }
+    return this.finish(task, status)
   }
 
   shutdown(core: Core, task: Task, socket: Socket, how: number): number {
@@ -195,11 +237,32 @@ class TcpOps implements SocketOps {
     return Stream.poll(tcpOf(socket))
   }
 
+  /** SO_LINGER: close() has said what it has to say, and waits until the peer has it all (Linux: sk_stream_wait_close). */
+  closing(core: Core, task: Task, socket: Socket): number {
+    if (socket.linger <= 0) return CALL_DONE
+    const sock = this.enter(core, socket)
+    if (!socket.lingering) {
+      Close.begin(sock, false)
+      socket.lingering = true
+    }
+    this.leave(core, socket, 0)
+    if ((State.bit(sock.state) & CLOSING_STATES) === 0) return CALL_DONE
+    return task.waitOn(core, socket.wait, false, socket.linger * SECOND)
+  }
+
   release(core: Core, _task: Task | null, socket: Socket): void {
     const sock = this.enter(core, socket)
     socket.sk.waiters = null
-    Close.close(sock, socket.linger === 0)
+    if (socket.lingering) Close.end(sock)
+    else Close.close(sock, socket.linger === 0)
     socket.sk.releasedAt = core.time
+  }
+
+  control(core: Core, socket: Socket, request: number): number {
+    const sock = this.enter(core, socket)
+    if (request !== SIOCINQ && request !== SIOCOUTQ && request !== SIOCOUTQNSD) return -Errno.ENOTTY
+    if (sock.state === State.LISTEN) return -Errno.EINVAL
+    return request === SIOCINQ ? Stream.inputBytes(sock) : Stream.outputBytes(sock, request === SIOCOUTQNSD)
   }
 
   setOption(core: Core, socket: Socket, level: number, name: number, value: OptionValue): number {
@@ -294,12 +357,9 @@ class TcpOps implements SocketOps {
     return 0
   }
 
-  /** connect() with AF_UNSPEC: the connection is given up with a RST. */
+  /** connect() with AF_UNSPEC: the connection is given up, the socket may connect anew (Linux: tcp_disconnect). */
   private disconnect(core: Core, socket: Socket, sock: TcpSock): number {
-    if (sock.state !== State.CLOSE) {
-      if (sock.state === State.LISTEN) return -Errno.EINVAL
-      Close.shutdown(sock, 2)
-    }
+    Close.disconnect(sock)
     socket.state = SS_UNCONNECTED
     return this.leave(core, socket, 0)
   }

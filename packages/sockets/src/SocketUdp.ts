@@ -8,11 +8,28 @@ import { UdpSock, PAYLOAD_MAX } from "@darkfiber/kernel-net/Udp"
 import type { SlabCache } from "@darkfiber/memory/SlabCache"
 import * as Ipv4 from "@darkfiber/wire/Ipv4"
 import * as UdpHeader from "@darkfiber/wire/Udp"
-import { type DatagramReader, pollDatagram, receiveDatagram, shutdownDatagram, timeoutOf } from "./Datagram.ts"
+import { BadPointer } from "./Message.ts"
+import {
+  controlDatagram,
+  type DatagramReader,
+  pollDatagram,
+  receiveDatagram,
+  shutdownDatagram,
+  timeoutOf
+} from "./Datagram.ts"
 import { allocAll } from "./Files.ts"
 import { SEND_SHUTDOWN } from "./Shutdown.ts"
-import { AF_INET, AF_UNSPEC, SOCK_DGRAM, type Socket, type SocketOps, SS_CONNECTED, SS_UNCONNECTED } from "./Socket.ts"
-import { getDatagramOption, setDatagramOption } from "./SocketIcmp.ts"
+import {
+  AF_INET,
+  AF_UNSPEC,
+  MSG_OOB,
+  SOCK_DGRAM,
+  type Socket,
+  type SocketOps,
+  SS_CONNECTED,
+  SS_UNCONNECTED
+} from "./Socket.ts"
+import { setDatagramOption } from "./SocketIcmp.ts"
 import type { SocketFamily } from "./SocketLayer.ts"
 import { CALL_MORE, done } from "./SystemCall.ts"
 
@@ -24,6 +41,8 @@ const reader: DatagramReader = {
   sourceAddress: (skb: SkBuff) => Ipv4.source(skb.host.world.slab.bytes, skb.networkHeader),
   sourcePort: (skb: SkBuff) => UdpHeader.sourcePort(skb.host.world.slab.bytes, skb.data)
 }
+
+const NOTHING = new Uint8Array(0)
 
 /** Makes the operations for a host; `objects` are the slab objects of a sock. */
 const makeOps = (objects: ReadonlyArray<SlabCache>): SocketOps => ({
@@ -49,6 +68,8 @@ const makeOps = (objects: ReadonlyArray<SlabCache>): SocketOps => ({
     const sk = socket.sk as UdpSock
     if ((sk.shutdown & SEND_SHUTDOWN) !== 0) return done(task, -Errno.EPIPE)
     const unaddressed = task.r5 < 0
+    if ((task.r3 & MSG_OOB) !== 0) return done(task, -Errno.EOPNOTSUPP)
+    if (task.argument instanceof BadPointer && task.r2 > 0) return done(task, -Errno.EFAULT)
     if (!unaddressed && task.r5 === 0) return done(task, -Errno.EINVAL)
     const port = unaddressed ? 0 : task.r5
     const copy = sk.net.host.costTable.copy(task.r2)
@@ -59,7 +80,8 @@ const makeOps = (objects: ReadonlyArray<SlabCache>): SocketOps => ({
       return CALL_MORE
     }
     sk.copyIsPaid = task.phase === 1
-    const sent = sk.send(core, unaddressed ? 0 : task.r4 | 0, port, task.argument as Uint8Array, task.r1, task.r2)
+    const data = task.argument instanceof Uint8Array ? task.argument : NOTHING
+    const sent = sk.send(core, unaddressed ? 0 : task.r4 | 0, port, data, task.r1, task.r2)
     if (sent === -Errno.EAGAIN) {
       return task.waitOn(core, socket.wait, false, timeoutOf(task, socket, task.r3, false))
     }
@@ -67,6 +89,7 @@ const makeOps = (objects: ReadonlyArray<SlabCache>): SocketOps => ({
   },
   receive: (core, task, socket) => receiveDatagram(core, task, socket, reader),
   shutdown: shutdownDatagram,
+  control: (_core, socket, request) => controlDatagram(socket, reader, request),
   poll: (_core, socket) => pollDatagram(socket),
   release(core, _task, socket: Socket) {
     const sk = socket.sk as UdpSock
@@ -75,7 +98,7 @@ const makeOps = (objects: ReadonlyArray<SlabCache>): SocketOps => ({
     for (const cache of objects) cache.free(core.index)
   },
   setOption: (_core, socket, level, name, value) => setDatagramOption(socket, level, name, value),
-  getOption: (_core, socket, level, name) => getDatagramOption(socket, level, name)
+  getOption: () => null
 })
 
 export const udpFamily = (objects: ReadonlyArray<SlabCache>): SocketFamily => ({

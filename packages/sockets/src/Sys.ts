@@ -6,10 +6,10 @@
  * blocks or if something else comes first. A call may be interrupted by Effect (a timeout, a race): it then ends as a
  * call does that a signal interrupts.
  */
-import * as Ipv4Address from "@darkfiber/wire/Ipv4Address"
-import { Effect, Result } from "effect"
+import { Effect } from "effect"
 import type { EpollEvent } from "./Epoll.ts"
 import * as FileCalls from "./FileCalls.ts"
+import type { UserBytes } from "./Message.ts"
 import type { PollFd } from "./PollCalls.ts"
 import * as PollCalls from "./PollCalls.ts"
 import { AGAIN, numberResult, valueResult, voidResult } from "./Results.ts"
@@ -17,11 +17,25 @@ import type { SocketAddress } from "./SocketCalls.ts"
 import * as SocketCalls from "./SocketCalls.ts"
 import type { OptionValue } from "./SocketOptions.ts"
 import { AF_INET } from "./Socket.ts"
+import { addressOf, type Endpoint, NO_ADDRESS } from "./SysMessage.ts"
 import { type Errno, make } from "./SystemError.ts"
 import type { Task } from "./Task.ts"
 import { type Decode, systemCall } from "./Thread.ts"
 
 export { AGAIN }
+export { BadPointer } from "./Message.ts"
+export {
+  type Endpoint,
+  type Incoming,
+  type Outgoing,
+  readv,
+  type ReceivedMessage,
+  recvmmsg,
+  recvmsg,
+  sendmmsg,
+  sendmsg,
+  writev
+} from "./SysMessage.ts"
 export {
   clockGettime,
   compute,
@@ -37,30 +51,16 @@ export {
   spawnThread
 } from "./SysTask.ts"
 
-/** An address to connect or send to: text or int32, and a port. */
-export interface Endpoint {
-  readonly address: string | number
-  readonly port: number
-}
-
-/** In place of a port: the text is no address. */
-const NO_ADDRESS = -2
-
 const setEndpoint = (task: Task, to: Endpoint | null): void => {
   task.r4 = 0
   task.r5 = -1
   if (to === null) return
-  task.r5 = to.port
-  if (typeof to.address === "number") {
-    task.r4 = to.address | 0
-    return
-  }
-  const parsed = Ipv4Address.parse(to.address)
-  if (Result.isSuccess(parsed)) task.r4 = parsed.success
-  else task.r5 = NO_ADDRESS
+  const address = addressOf(to)
+  task.r4 = address ?? 0
+  task.r5 = address === null ? NO_ADDRESS : to.port
 }
 
-const setBuffer = (task: Task, fd: number, buffer: Uint8Array, flags: number, to: Endpoint | null): void => {
+const setBuffer = (task: Task, fd: number, buffer: UserBytes, flags: number, to: Endpoint | null): void => {
   task.r0 = fd
   task.argument = buffer
   task.r1 = 0
@@ -134,20 +134,20 @@ export const connect = (fd: number, peer: Endpoint, family = AF_INET): Effect.Ef
 
 const decodeSend = numberResult("sendto")
 /** Bytes taken, or AGAIN. EPIPE, ECONNRESET, ENOTCONN, EDESTADDRREQ, EMSGSIZE. No SIGPIPE is sent. */
-export const send = (fd: number, data: Uint8Array, flags = 0): Effect.Effect<number, Errno> =>
+export const send = (fd: number, data: UserBytes, flags = 0): Effect.Effect<number, Errno> =>
   systemCall(SocketCalls.SENDTO, (task) => setBuffer(task, fd, data, flags, null), decodeSend)
 
 /** As `send`, to an address. */
-export const sendto = (fd: number, data: Uint8Array, to: Endpoint, flags = 0): Effect.Effect<number, Errno> =>
+export const sendto = (fd: number, data: UserBytes, to: Endpoint, flags = 0): Effect.Effect<number, Errno> =>
   systemCall(SocketCalls.SENDTO, (task) => setBuffer(task, fd, data, flags, to), decodeSend)
 
 const decodeWrite = numberResult("write")
-export const write = (fd: number, data: Uint8Array): Effect.Effect<number, Errno> =>
+export const write = (fd: number, data: UserBytes): Effect.Effect<number, Errno> =>
   systemCall(SocketCalls.WRITE, (task) => setBuffer(task, fd, data, 0, null), decodeWrite)
 
 const decodeRecv = numberResult("recvfrom")
 /** Reads into `buffer`: bytes, 0 at the end of the stream, or AGAIN. ECONNREFUSED, ECONNRESET, ENOTCONN. */
-export const recv = (fd: number, buffer: Uint8Array, flags = 0): Effect.Effect<number, Errno> =>
+export const recv = (fd: number, buffer: UserBytes, flags = 0): Effect.Effect<number, Errno> =>
   systemCall(SocketCalls.RECVFROM, (task) => setBuffer(task, fd, buffer, flags, null), decodeRecv)
 
 /** Reads at most `max` bytes: a new array, empty at the end of the stream, or AGAIN. */
@@ -169,11 +169,11 @@ const decodeRecvfrom: Decode = (task) => {
   return Effect.succeed({ count: task.result, address: from?.address ?? 0, port: from?.port ?? 0 })
 }
 /** As `recv`, with the sender; AGAIN when it would block. */
-export const recvfrom = (fd: number, buffer: Uint8Array, flags = 0): Effect.Effect<Received | typeof AGAIN, Errno> =>
+export const recvfrom = (fd: number, buffer: UserBytes, flags = 0): Effect.Effect<Received | typeof AGAIN, Errno> =>
   systemCall(SocketCalls.RECVFROM, (task) => setBuffer(task, fd, buffer, flags, null), decodeRecvfrom)
 
 const decodeRead = numberResult("read")
-export const read = (fd: number, buffer: Uint8Array): Effect.Effect<number, Errno> =>
+export const read = (fd: number, buffer: UserBytes): Effect.Effect<number, Errno> =>
   systemCall(SocketCalls.READ, (task) => setBuffer(task, fd, buffer, 0, null), decodeRead)
 
 const decodeShutdown = voidResult("shutdown")
@@ -198,8 +198,14 @@ export const getpeername = (fd: number): Effect.Effect<SocketAddress, Errno> =>
   systemCall(SocketCalls.GETPEERNAME, (task) => void (task.r0 = fd), decodePeername)
 
 const decodeSetsockopt = voidResult("setsockopt")
-/** ENOPROTOOPT, EINVAL, EPERM. */
-export const setsockopt = (fd: number, level: number, name: number, value: OptionValue): Effect.Effect<void, Errno> =>
+/** ENOPROTOOPT, EINVAL, EPERM. @param length optlen; by default that of the value */
+export const setsockopt = (
+  fd: number,
+  level: number,
+  name: number,
+  value: OptionValue,
+  length = lengthOf(value)
+): Effect.Effect<void, Errno> =>
   systemCall(
     SocketCalls.SETSOCKOPT,
     (task) => {
@@ -207,18 +213,36 @@ export const setsockopt = (fd: number, level: number, name: number, value: Optio
       task.r1 = level
       task.r2 = name
       task.argument = value
+      task.r3 = length
     },
     decodeSetsockopt
   )
 
+/** optlen of a value: of a text, of struct linger, else long enough for an int or a time. */
+const lengthOf = (value: OptionValue): number =>
+  typeof value === "string" || value instanceof Uint8Array
+    ? value.length
+    : typeof value === "number"
+      ? NUMBER_BYTES
+      : RECORD_BYTES
+const NUMBER_BYTES = 16
+const RECORD_BYTES = 8
+
 const decodeGetsockopt = valueResult("getsockopt")
-export const getsockopt = (fd: number, level: number, name: number): Effect.Effect<OptionValue, Errno> =>
+/** ENOPROTOOPT, EINVAL, EOPNOTSUPP (level). @param length room; a number is cut to that many bytes */
+export const getsockopt = (
+  fd: number,
+  level: number,
+  name: number,
+  length = Infinity
+): Effect.Effect<OptionValue, Errno> =>
   systemCall(
     SocketCalls.GETSOCKOPT,
     (task) => {
       task.r0 = fd
       task.r1 = level
       task.r2 = name
+      task.r3 = length
     },
     decodeGetsockopt
   )
@@ -244,6 +268,19 @@ export const fcntl = (fd: number, command: number, argument = 0): Effect.Effect<
       task.r2 = argument
     },
     decodeFcntl
+  )
+
+const decodeIoctl = numberResult("ioctl")
+/** FIONREAD (SIOCINQ), SIOCOUTQ, SIOCOUTQNSD: the number they tell; FIONBIO with `argument`. EBADF, EINVAL, ENOTTY. */
+export const ioctl = (fd: number, request: number, argument = 0): Effect.Effect<number, Errno> =>
+  systemCall(
+    FileCalls.IOCTL,
+    (task) => {
+      task.r0 = fd
+      task.r1 = request
+      task.r2 = argument
+    },
+    decodeIoctl
   )
 
 /** Sets or clears O_NONBLOCK. */

@@ -10,6 +10,7 @@ import type { Core } from "@darkfiber/hardware/cpu/Core"
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import type { Resumable } from "@darkfiber/sim/Island"
 import type { File } from "./Files.ts"
+import type { Message } from "./Message.ts"
 import { HrTimer, type TimerFunction } from "./HrTimers.ts"
 import * as Points from "./Points.ts"
 import type { Process } from "./Process.ts"
@@ -102,6 +103,10 @@ export class Task implements Resumable {
   file: File | null
   /** An argument that is no number: a buffer, a list. */
   argument: unknown
+  /** The message of a sendmsg or recvmsg. */
+  message: Message | null
+  /** Messages of a sendmmsg or recvmmsg that are through. */
+  messages: number
   result: number
   /** A result that is no number. */
   value: unknown
@@ -162,6 +167,8 @@ export class Task implements Resumable {
     this.moved = 0
     this.file = null
     this.argument = null
+    this.message = null
+    this.messages = 0
     this.result = 0
     this.value = null
     this.inUser = false
@@ -203,6 +210,8 @@ export class Task implements Resumable {
     const call = this.call as SystemCall
     this.call = null
     this.argument = null
+    this.message = null
+    this.messages = 0
     if (this.timer.base !== null) this.timer.cancel()
     if (this.waiter.queue !== null) this.waiter.remove()
     this.waiter.func = autoremoveWakeFunction

@@ -24,7 +24,14 @@ import type { RandomStream } from "@darkfiber/sim/Random"
 import type { SlabCache } from "@darkfiber/memory/SlabCache"
 import type { TcpProfile } from "@darkfiber/tcp/Profile"
 import type { Segment } from "@darkfiber/tcp/Segment"
-import { type TcpHost, objectCaches, randomPurposes, type TcpTimer, type TimerOwner } from "@darkfiber/tcp/TcpHost"
+import {
+  type Bytes,
+  type TcpHost,
+  objectCaches,
+  randomPurposes,
+  type TcpTimer,
+  type TimerOwner
+} from "@darkfiber/tcp/TcpHost"
 import { Tcp } from "@darkfiber/tcp/Tcp"
 import { TcpNet } from "@darkfiber/tcp/TcpNet"
 import { TcpSock } from "@darkfiber/tcp/TcpSock"
@@ -55,6 +62,8 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
   readonly stack: Tcp
   /** The core that runs TCP's code now. */
   core: Core
+  /** When the segment came in whose bytes were copied out last, ns. */
+  lastReceivedAt: number
   private readonly memoryBytes: number
   private readonly nets: Map<number, TcpNet>
   private readonly caches: ReadonlyArray<SlabCache | null>
@@ -71,6 +80,7 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
     this.header = new Uint8Array(60)
     this.xmitBudget = XMIT_BUDGET
     this.core = host.cores[0]!
+    this.lastReceivedAt = 0
     this.memoryBytes = memoryBytes
     this.nets = new Map()
     this.caches = objectCaches.map((name) => (host.memory.hasCache(name) ? host.memory.cache(name) : null))
@@ -132,7 +142,8 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
     return TcpBuffers.alloc(this.host, this.core)
   }
 
-  append(segment: Segment, source: Uint8Array, at: number, length: number): number {
+  append(segment: Segment, source: Bytes, at: number, length: number): number {
+    if (!(source instanceof Uint8Array)) return -Errno.EFAULT
     const core = this.core
     const taken = TcpBuffers.append(this.host, core, this.pages[core.index]!, segment, source, at, length)
     core.charge(this.host.costTable.copy(taken))
@@ -150,15 +161,21 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
 
   coalesce(tail: Segment, segment: Segment): boolean {
     if (!TcpBuffers.coalesce(tail, segment)) return false
+    tail.receivedAt = segment.receivedAt
     this.host.consumeSkb(this.core, segment.buffer as SkBuff)
     return true
   }
 
-  copyOut(segment: Segment, offset: number, into: Uint8Array, at: number, length: number): void {
+  copyOut(segment: Segment, offset: number, into: Bytes, at: number, length: number): number {
+    this.lastReceivedAt = segment.receivedAt
+    if (!(into instanceof Uint8Array)) return 0
     Skb.copyBits(segment.buffer as SkBuff, offset, length, into, at)
     this.core.charge(this.host.costTable.copy(length))
     this.host.copiedBytes += length
+    return length
   }
+
+  stamped(_sock: TcpSock, _segment: Segment): void {}
 
   free(segment: Segment): void {
     this.host.consumeSkb(this.core, segment.buffer as SkBuff)
@@ -333,6 +350,7 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
     sk.mark = parent.mark
     sk.ttl = parent.ttl
     sk.tos = parent.tos
+    if (parent.extra !== null) sk.extra = parent.extra.inherit()
     this.socks.add(sk)
     return true
   }

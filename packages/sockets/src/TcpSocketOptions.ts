@@ -1,28 +1,18 @@
 /** Options of TCP sockets: those of SOL_TCP, and what SOL_SOCKET's mean for a connection (Linux: tcp_setsockopt). */
 import * as Errno from "@darkfiber/kernel-net/Errno"
+import { extraOf } from "@darkfiber/kernel-net/SockErrors"
 import * as Congestions from "@darkfiber/tcp/Congestions"
 import * as FastOpen from "@darkfiber/tcp/FastOpen"
 import * as FastOpenKey from "@darkfiber/tcp/FastOpenKey"
 import * as FastOpenQueue from "@darkfiber/tcp/FastOpenQueue"
+import * as SockOpt from "@darkfiber/tcp/SockOpt"
 import * as State from "@darkfiber/tcp/State"
 import * as TcpInfo from "@darkfiber/tcp/TcpInfo"
-import {
-  CA_OPEN,
-  FASTOPEN_CONNECT,
-  FASTOPEN_NO_COOKIE,
-  NAGLE_CORK,
-  NAGLE_OFF,
-  NAGLE_PUSH,
-  type TcpSock
-} from "@darkfiber/tcp/TcpSock"
-import * as Timers from "@darkfiber/tcp/Timers"
-import * as Xmit from "@darkfiber/tcp/Xmit"
+import { CA_OPEN, FASTOPEN_CONNECT, FASTOPEN_NO_COOKIE, type TcpSock } from "@darkfiber/tcp/TcpSock"
 import type { Socket } from "./Socket.ts"
 import { RCVBUF_LOCK, SNDBUF_LOCK } from "./SocketLevel.ts"
 import * as O from "./SocketOptions.ts"
 import type { OptionValue } from "./SocketOptions.ts"
-
-const SECOND = 1_000_000_000
 
 /** Takes over what the socket layer keeps: before a call that reads it. */
 export const syncToTcp = (socket: Socket, sock: TcpSock): void => {
@@ -45,18 +35,18 @@ export const setTcpOption = (
   if (level === O.SOL_TCP && name === O.TCP_FASTOPEN_KEY) {
     return value instanceof Uint8Array ? FastOpenQueue.setKeys(sock, value) : -Errno.EINVAL
   }
-  if (typeof value !== "number" || !Number.isFinite(value)) return -Errno.ENOPROTOOPT
+  if (typeof value !== "number" || !Number.isFinite(value)) return -Errno.EINVAL
   if (level === O.SOL_SOCKET) return setSocketLevel(sock, socket, name, value)
   if (level === O.SOL_TCP) return setTcpLevel(sock, name, value)
-  if (level === O.SOL_IP && name === O.IP_MTU_DISCOVER && value >= 0 && value <= 3) {
-    socket.sk.pmtuDiscover = value
+  if (name === O.IP_BIND_ADDRESS_NO_PORT) {
+    sock.ownOptions().bindAddressNoPort = value !== 0 ? 1 : 0
     return 0
   }
-  if (level === O.SOL_IP && name === O.IP_RECVERR) {
-    socket.sk.receiveErrors = value !== 0
-    return 0
-  }
-  return -Errno.ENOPROTOOPT
+  if (name !== O.IP_FREEBIND && name !== O.IP_TRANSPARENT) return -Errno.ENOPROTOOPT
+  const bit = name === O.IP_FREEBIND ? SockOpt.FREEBIND : SockOpt.TRANSPARENT
+  const options = sock.ownOptions()
+  options.anyAddress = value !== 0 ? options.anyAddress | bit : options.anyAddress & ~bit
+  return 0
 }
 
 const setSocketLevel = (sock: TcpSock, socket: Socket, name: number, value: number): number => {
@@ -65,6 +55,7 @@ const setSocketLevel = (sock: TcpSock, socket: Socket, name: number, value: numb
     case O.SO_SNDBUFFORCE:
       sock.sndbuf = socket.sk.sndbuf
       sock.bufferLocks |= SNDBUF_LOCK
+      if (sock.noSpace) sock.tcp.host.writable(sock)
       return 0
     case O.SO_RCVBUF:
     case O.SO_RCVBUFFORCE:
@@ -72,104 +63,33 @@ const setSocketLevel = (sock: TcpSock, socket: Socket, name: number, value: numb
       sock.bufferLocks |= RCVBUF_LOCK
       return 0
     case O.SO_KEEPALIVE:
-      sock.ownOptions().keepOpen = value !== 0 ? 1 : 0
-      if (value !== 0 && (State.bit(sock.state) & (State.bit(State.CLOSE) | State.bit(State.LISTEN))) === 0) {
-        Timers.armKeepalive(sock, Timers.keepaliveTime(sock))
-      }
+      SockOpt.setKeepalive(sock, value !== 0)
       return 0
     case O.SO_RCVLOWAT:
-      sock.ownOptions().rcvLowat = value <= 0 ? 1 : value
+      SockOpt.setReceiveLowat(sock, value)
       return 0
     case O.SO_MAX_PACING_RATE:
-      sock.ownOptions().maxPacingRate = value
+      sock.ownOptions().maxPacingRate = value < 0 ? Infinity : value
       return 0
+    case O.SO_TIMESTAMPING:
+      return startTimestampIds(sock, socket, value)
     default:
       return -Errno.ENOPROTOOPT
   }
 }
 
 const setTcpLevel = (sock: TcpSock, name: number, value: number): number => {
-  switch (name) {
-    case O.TCP_NODELAY:
-      return setNagle(
-        sock,
-        value !== 0 ? sock.nonagle | NAGLE_OFF | NAGLE_PUSH : sock.nonagle & ~NAGLE_OFF,
-        value !== 0
-      )
-    case O.TCP_CORK:
-      if (value !== 0) return setNagle(sock, sock.nonagle | NAGLE_CORK, false)
-      return setNagle(sock, (sock.nonagle & ~NAGLE_CORK) | ((sock.nonagle & NAGLE_OFF) !== 0 ? NAGLE_PUSH : 0), true)
-    case O.TCP_MAXSEG:
-      if (value !== 0 && !(value >= 88 && value <= 32_767)) return -Errno.EINVAL
-      sock.ownOptions().userMss = value
-      return 0
-    case O.TCP_KEEPIDLE:
-      if (!(value >= 1 && value <= 32_767)) return -Errno.EINVAL
-      sock.ownOptions().keepaliveTime = value
-      if (sock.options.keepOpen !== 0 && sock.state === State.ESTABLISHED) Timers.armKeepalive(sock, value * SECOND)
-      return 0
-    case O.TCP_KEEPINTVL:
-      if (!(value >= 1 && value <= 32_767)) return -Errno.EINVAL
-      sock.ownOptions().keepaliveInterval = value
-      return 0
-    case O.TCP_KEEPCNT:
-      if (!(value >= 1 && value <= 127)) return -Errno.EINVAL
-      sock.ownOptions().keepaliveProbes = value
-      return 0
-    case O.TCP_SYNCNT:
-      if (!(value >= 1 && value <= 127)) return -Errno.EINVAL
-      sock.ownOptions().synRetries = value
-      return 0
-    case O.TCP_LINGER2:
-      sock.ownOptions().linger2 = value < 0 ? -1 : value > 120 ? 0 : value
-      return 0
-    case O.TCP_DEFER_ACCEPT:
-      sock.ownOptions().deferAccept = secondsToRetransmits(value)
-      return 0
-    case O.TCP_WINDOW_CLAMP:
-      sock.ownOptions().windowClamp = value
-      return 0
-    case O.TCP_QUICKACK:
-      sock.ackPingpong = value !== 0 ? 0 : PINGPONG
-      return 0
-    case O.TCP_USER_TIMEOUT:
-      if (value < 0) return -Errno.EINVAL
-      sock.ownOptions().userTimeoutMs = value
-      return 0
-    case O.TCP_NOTSENT_LOWAT:
-      sock.ownOptions().notsentLowat = value
-      return 0
-    case O.TCP_FASTOPEN:
-      return FastOpenQueue.tune(sock, value)
-    case O.TCP_FASTOPEN_CONNECT:
-      return FastOpen.setConnect(sock, value)
-    case O.TCP_FASTOPEN_NO_COOKIE:
-      return FastOpen.setNoCookie(sock, value)
-    default:
-      return -Errno.ENOPROTOOPT
-  }
+  if (name === O.TCP_FASTOPEN) return FastOpenQueue.tune(sock, value)
+  if (name === O.TCP_FASTOPEN_CONNECT) return FastOpen.setConnect(sock, value)
+  return name === O.TCP_FASTOPEN_NO_COOKIE ? FastOpen.setNoCookie(sock, value) : SockOpt.set(sock, name, value)
 }
 
-/** Linux: TCP_PINGPONG_THRESH. */
-const PINGPONG = 3
-
-const setNagle = (sock: TcpSock, nonagle: number, push: boolean): number => {
-  sock.nonagle = nonagle
-  if (push && sock.writeQueue.head !== null) Xmit.pushPendingFrames(sock)
+/** Time stamps are numbered by bytes: of those acknowledged, or with OPT_ID_TCP of those written. */
+const startTimestampIds = (sock: TcpSock, socket: Socket, flags: number): number => {
+  if (sock.state === State.CLOSE || sock.state === State.LISTEN) return -Errno.EINVAL
+  const written = (flags & O.SOF_TIMESTAMPING_OPT_ID_TCP) !== 0
+  extraOf(socket.sk).tsKey = written ? sock.writeSeq : sock.sndUna
   return 0
-}
-
-/** SYN-ACK timeouts of 1 s, doubling, that cover `seconds` (Linux: secs_to_retrans). */
-const secondsToRetransmits = (seconds: number): number => {
-  let count = 0
-  let covered = 0
-  let timeout = 1
-  while (covered < seconds && count < 255) {
-    covered += timeout
-    timeout = Math.min(timeout * 2, 120)
-    count++
-  }
-  return count
 }
 
 const setCongestion = (sock: TcpSock, value: OptionValue): number => {
@@ -191,30 +111,19 @@ export const getTcpOption = (sock: TcpSock, level: number, name: number): Option
     if (name === O.SO_SNDBUF) return sock.sndbuf
     if (name === O.SO_RCVBUF) return sock.rcvbuf
     if (name === O.SO_RCVLOWAT) return options.rcvLowat
+    if (name === O.SO_MAX_PACING_RATE) return options.maxPacingRate === Infinity ? -1 : options.maxPacingRate
     return name === O.SO_ACCEPTCONN ? (sock.state === State.LISTEN ? 1 : 0) : null
   }
-  if (level !== O.SOL_TCP) return null
+  if (level === O.SOL_IP) {
+    if (name === O.IP_BIND_ADDRESS_NO_PORT) return options.bindAddressNoPort
+    if (name === O.IP_FREEBIND) return (options.anyAddress & SockOpt.FREEBIND) !== 0 ? 1 : 0
+    return name === O.IP_TRANSPARENT ? ((options.anyAddress & SockOpt.TRANSPARENT) !== 0 ? 1 : 0) : null
+  }
   switch (name) {
-    case O.TCP_NODELAY:
-      return (sock.nonagle & NAGLE_OFF) !== 0 ? 1 : 0
-    case O.TCP_CORK:
-      return (sock.nonagle & NAGLE_CORK) !== 0 ? 1 : 0
-    case O.TCP_MAXSEG:
-      return sock.state === State.CLOSE && options.userMss !== 0 ? options.userMss : sock.mssCache
-    case O.TCP_KEEPIDLE:
-      return options.keepaliveTime !== 0 ? options.keepaliveTime : sock.net.sysctl.keepaliveTime
-    case O.TCP_KEEPINTVL:
-      return options.keepaliveInterval !== 0 ? options.keepaliveInterval : sock.net.sysctl.keepaliveInterval
-    case O.TCP_KEEPCNT:
-      return options.keepaliveProbes !== 0 ? options.keepaliveProbes : sock.net.sysctl.keepaliveProbes
-    case O.TCP_SYNCNT:
-      return options.synRetries !== 0 ? options.synRetries : sock.net.sysctl.synRetries
-    case O.TCP_USER_TIMEOUT:
-      return options.userTimeoutMs
-    case O.TCP_QUICKACK:
-      return sock.ackPingpong === 0 ? 1 : 0
     case O.TCP_CONGESTION:
       return sock.congestion.name
+    case O.TCP_INFO:
+      return info(sock)
     case O.TCP_FASTOPEN:
       return options.fastOpenBacklog
     case O.TCP_FASTOPEN_CONNECT:
@@ -223,11 +132,14 @@ export const getTcpOption = (sock: TcpSock, level: number, name: number): Option
       return (sock.synBits & FASTOPEN_NO_COOKIE) !== 0 ? 1 : 0
     case O.TCP_FASTOPEN_KEY:
       return FastOpenKey.toBytes(FastOpenQueue.keysOf(sock))
-    case O.TCP_INFO:
-      return info(sock)
     default:
-      return null
+      return getTcpLevel(sock, name)
   }
+}
+
+const getTcpLevel = (sock: TcpSock, name: number): number | null => {
+  const value = SockOpt.get(sock, name)
+  return value === -Errno.ENOPROTOOPT ? null : value
 }
 
 /** struct tcp_info, with the kernel's field names without `tcpi_`; times in us, or ms for the `last_…`. */

@@ -35,6 +35,9 @@ export const clean = (sock: TcpSock, priorUna: number, priorFack: number): numbe
     const seq = segment.seq
     let count = segment.gsoSegments
     isWhole = !isAfter(segment.endSeq, sock.sndUna)
+    if (segment.stamp !== 0 && isBefore(segment.stampSeq, sock.sndUna) && !isBefore(segment.stampSeq, priorUna)) {
+      sock.tcp.host.stamped(sock, segment)
+    }
     if (!isWhole) {
       count = trimAcked(sock, segment)
       if (count === 0) break

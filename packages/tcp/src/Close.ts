@@ -3,13 +3,17 @@ import * as Counters from "./Counters.ts"
 import * as Done from "./Done.ts"
 import * as Fin from "./Fin.ts"
 import * as Listen from "./Listen.ts"
+import * as OfoQueue from "./OfoQueue.ts"
 import * as Output from "./Output.ts"
 import * as Points from "./Points.ts"
 import * as State from "./State.ts"
 import * as TimeWait from "./TimeWait.ts"
 import * as Timers from "./Timers.ts"
-import { RCV_SHUTDOWN, SEND_SHUTDOWN, type TcpSock } from "./TcpSock.ts"
+import { CA_OPEN, RCV_SHUTDOWN, SEND_SHUTDOWN, type TcpSock } from "./TcpSock.ts"
 import { ECONNRESET, ENOTCONN } from "./Errno.ts"
+
+/** Linux: TCP_INIT_CWND. */
+const INITIAL_CWND = 10
 
 /**
  * shutdown(): `how` is 0 (read), 1 (write) or 2 (both).
@@ -26,6 +30,7 @@ export const shutdown = (sock: TcpSock, how: number): number => {
   }
   if (sock.state === State.SYN_SENT) {
     disconnect(sock)
+    sock.tcp.host.stateChanged(sock)
     return 0
   }
   sock.shutdown |= bits
@@ -51,14 +56,18 @@ const closeState = (sock: TcpSock): boolean => {
  * @param lingerZero SO_LINGER with a time of 0: RST instead of FIN
  */
 export const close = (sock: TcpSock, lingerZero = false): void => {
+  begin(sock, lingerZero)
+  end(sock)
+}
+
+/** The first half of {@link close}: FIN, or RST. A host that lingers waits between the two. */
+export const begin = (sock: TcpSock, lingerZero: boolean): void => {
   const host = sock.tcp.host
   const net = sock.net
   host.trace(Points.TCP_CLOSE_CALL, sock, null)
   sock.shutdown = RCV_SHUTDOWN | SEND_SHUTDOWN
   if (sock.state === State.LISTEN) {
     stopListening(sock)
-    Done.orphan(sock)
-    Done.destroy(sock)
     return
   }
   const unread = Done.purgeReceive(sock)
@@ -76,6 +85,10 @@ export const close = (sock: TcpSock, lingerZero = false): void => {
   } else if (closeState(sock)) {
     Fin.sendFin(sock)
   }
+}
+
+/** The second half of {@link close}: the socket is an orphan, or gone. */
+export const end = (sock: TcpSock): void => {
   Done.orphan(sock)
   if (sock.destroyed) return
   if (sock.state === State.FIN_WAIT2) orphanFinWait2(sock)
@@ -97,15 +110,48 @@ const orphanFinWait2 = (sock: TcpSock): void => {
   else TimeWait.enter(sock, State.FIN_WAIT2, wait)
 }
 
-/** shutdown() while connecting: back to CLOSE. */
-const disconnect = (sock: TcpSock): void => {
-  sock.error = ECONNRESET
+/**
+ * connect() to nobody, and shutdown() while connecting: RST where the peer knows us, back to CLOSE with ECONNRESET pending,
+ * ready for another connect (Linux: tcp_disconnect).
+ */
+export const disconnect = (sock: TcpSock): void => {
+  const before = sock.state
+  if (before === State.LISTEN) {
+    stopListening(sock)
+    sock.shutdown = 0
+    sock.tcp.host.stateChanged(sock)
+    return
+  }
+  if (before !== State.CLOSE) {
+    const isLate = before === State.CLOSING || before === State.LAST_ACK
+    if (Done.needsReset(before) || (isLate && sock.sndNxt !== sock.writeSeq)) Output.sendActiveReset(sock)
+    sock.error = ECONNRESET
+  }
   Done.purgeWrite(sock)
+  Done.purgeReceive(sock)
   Done.setState(sock, State.CLOSE)
   Timers.clearAll(sock)
   sock.remoteAddress = 0
   sock.remotePort = 0
-  sock.tcp.host.stateChanged(sock)
+  if ((sock.bindLocks & 4) === 0) sock.localAddress = 0
+  forget(sock)
+  if (before !== State.CLOSE) sock.tcp.host.errored(sock)
+}
+
+/** What a connection learned means nothing to the next one. */
+const forget = (sock: TcpSock): void => {
+  OfoQueue.purgeOfo(sock)
+  sock.shutdown = 0
+  sock.srttUs = 0
+  sock.sndCwnd = INITIAL_CWND
+  sock.ackPending = 0
+  sock.ackQuick = 0
+  sock.ackPingpong = 0
+  sock.atoUs = 0
+  sock.softError = 0
+  sock.caState = CA_OPEN
+  sock.probesOut = 0
+  sock.noSpace = false
 }
 
 const stopListening = (sock: TcpSock): void => {

@@ -177,7 +177,26 @@ const queueAndOut = (sock: TcpSock, segment: Segment): void => {
     if (sock.ofoQueue.head === null) sock.ackPending |= ACK_NOW
   }
   Sack.removeBlocks(sock)
-  if (!sock.dead) host.readable(sock)
+  if (!sock.dead) dataReady(sock)
+}
+
+/** Bytes in order that were not read, a FIN among them. */
+const available = (sock: TcpSock): number => (sock.rcvNxt - sock.copiedSeq) | 0
+
+/**
+ * Whether a reader that waits for `target` bytes may go on (Linux: tcp_epollin_ready): they are there, or no more will come
+ * because the window or the buffer is full.
+ */
+export const isReadable = (sock: TcpSock, target: number): boolean => {
+  const bytes = available(sock)
+  if (bytes <= 0) return false
+  return bytes >= target || sock.rmemAlloc > sock.rcvbuf || receiveWindow(sock) <= sock.rcvMss
+}
+
+/** Wakes readers when there is as much as they wait for (Linux: tcp_data_ready). */
+export const dataReady = (sock: TcpSock): void => {
+  const lowat = sock.options.rcvLowat
+  if (lowat <= 1 || (sock.shutdown & RCV_SHUTDOWN) !== 0 || isReadable(sock, lowat)) sock.tcp.host.readable(sock)
 }
 
 /** Moves what has become in order from the out-of-order queue (Linux: tcp_ofo_queue). */

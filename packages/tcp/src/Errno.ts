@@ -1,5 +1,6 @@
 /** The errnos that TCP gives, as positive numbers (Linux, all but MIPS and Alpha). Functions return them negated. */
 
+export const EPERM = 1
 export const ENOENT = 2
 export const EAGAIN = 11
 export const ENOMEM = 12

@@ -27,10 +27,12 @@ import { checkEstablished, getPort } from "./PortSearch.ts"
 export const bind = (sock: TcpSock, address: number, port: number): number => {
   const tcp = sock.tcp
   if (sock.state !== State.CLOSE || sock.localPort !== 0) return -EINVAL
-  if (address !== 0 && !tcp.host.isLocal(sock.net, address)) return -EADDRNOTAVAIL
+  const options = sock.options
+  if (address !== 0 && options.anyAddress === 0 && !tcp.host.isLocal(sock.net, address)) return -EADDRNOTAVAIL
   tcp.host.trace(Points.INET_CSK_GET_PORT, sock, null)
   sock.localAddress = address
-  const error = getPort(tcp, sock, port)
+  // A port that connect() will look for, knowing the peer (IP_BIND_ADDRESS_NO_PORT).
+  const error = port === 0 && options.bindAddressNoPort !== 0 ? 0 : getPort(tcp, sock, port)
   if (error !== 0) {
     sock.localAddress = 0
     return error

@@ -107,12 +107,12 @@ const predicted = (sock: TcpSock, segment: Segment): void => {
     Xmit.pushPendingFrames(sock)
     SendBuffer.checkSpace(sock)
     if ((sock.ackPending & ACK_SCHED) === 0) {
-      host.readable(sock)
+      DataQueue.dataReady(sock)
       return
     }
   }
   DataQueue.ackSndCheck(sock, false)
-  host.readable(sock)
+  DataQueue.dataReady(sock)
 }
 
 /** What has come may have made room to send, and wants an ACK (Linux: tcp_data_snd_check, tcp_ack_snd_check). */

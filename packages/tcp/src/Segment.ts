@@ -18,6 +18,11 @@ export const EVER_RETRANS = 0x80
 /** Sent again, now or ever (Linux: TCPCB_RETRANS). */
 export const RETRANS = 0x82
 
+/** Bits of {@link Segment.stamp}: when the segment enters the qdisc, leaves the driver, is acknowledged (SKBTX_*). */
+export const STAMP_SCHED = 1
+export const STAMP_SOFTWARE = 2
+export const STAMP_ACK = 4
+
 export class Segment {
   next: Segment | null
   previous: Segment | null
@@ -56,6 +61,9 @@ export class Segment {
   isAppLimited: boolean
   /** Sent: MSG_EOR, nothing may be appended. 1 or 0. */
   endOfRecord: number
+  /** Sent: time stamps that the program asked for, STAMP_*, and the sequence number of the byte they are about. */
+  stamp: number
+  stampSeq: number
 
   /** Received: acknowledgement number. */
   ack: number
@@ -103,6 +111,8 @@ export class Segment {
     this.windowSentAt = 0
     this.isAppLimited = false
     this.endOfRecord = 0
+    this.stamp = 0
+    this.stampSeq = 0
     this.ack = 0
     this.window = 0
     this.headerLength = 0
@@ -139,6 +149,7 @@ export class Segment {
     this.windowSentAt = 0
     this.isAppLimited = false
     this.endOfRecord = 0
+    this.stamp = 0
     this.hasTimestamp = 0
     this.tsVal = 0
     this.tsEcr = 0

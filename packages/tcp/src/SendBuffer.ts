@@ -33,17 +33,17 @@ export const checkSpace = (sock: TcpSock): void => {
   }
 }
 
-/** Linux: sk_stream_is_writeable. */
+/** A sleeper may go on: a third of the buffer is free and half of what may be unsent (Linux: __sk_stream_is_writeable). */
 export const canWrite = (sock: TcpSock): boolean =>
-  sock.sndbuf - sock.wmemQueued >= sock.wmemQueued >> 1 && sock.wmemQueued < sock.sndbuf && isBelowLowat(sock, 2)
+  sock.sndbuf - sock.wmemQueued >= sock.wmemQueued >> 1 && notsent(sock) * 2 < lowat(sock)
 
-/**
- * TCP_NOTSENT_LOWAT, or net.ipv4.tcp_notsent_lowat: little enough is unsent (Linux: tcp_stream_memory_free).
- *
- * @param factor 1 for a writer at work; 2 for one that is to be woken: half as much
- */
-export const isBelowLowat = (sock: TcpSock, factor: number): boolean => {
+/** A writer that is at it may go on (Linux: sk_stream_memory_free). */
+export const hasRoom = (sock: TcpSock): boolean => sock.wmemQueued < sock.sndbuf && notsent(sock) < lowat(sock)
+
+const notsent = (sock: TcpSock): number => (sock.writeSeq - sock.sndNxt) | 0
+
+/** Linux: tcp_notsent_lowat. */
+const lowat = (sock: TcpSock): number => {
   const own = sock.options.notsentLowat
-  const lowat = own === 0 ? sock.net.sysctl.notsentLowat : own
-  return ((sock.writeSeq - sock.sndNxt) | 0) * factor < lowat
+  return own !== 0 ? own : sock.net.sysctl.notsentLowat
 }

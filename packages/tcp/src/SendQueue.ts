@@ -7,7 +7,7 @@ import * as Chrono from "./Chrono.ts"
 import * as Memory from "./Memory.ts"
 import * as TimeOrder from "./TimeOrder.ts"
 import { NO_SEGMENTS, type TcpSock } from "./TcpSock.ts"
-import { LOST, SACKED_ACKED, SACKED_RETRANS, type Segment, SegmentList, isAfter } from "./Segment.ts"
+import { LOST, SACKED_ACKED, SACKED_RETRANS, type Segment, SegmentList, isAfter, isBefore } from "./Segment.ts"
 
 /** The count of wire segments of a queued, sent segment went down by `fewer` (Linux: tcp_adjust_pcount). */
 export const adjustCounts = (sock: TcpSock, segment: Segment, fewer: number): void => {
@@ -64,6 +64,14 @@ export const setGso = (segment: Segment, mss: number): void => {
   }
 }
 
+/** The mark goes with the byte it stands for (Linux: tcp_fragment_tstamp). */
+const moveStamp = (segment: Segment, rest: Segment): void => {
+  if (isBefore(segment.stampSeq, rest.seq)) return
+  rest.stamp = segment.stamp
+  rest.stampSeq = segment.stampSeq
+  segment.stamp = 0
+}
+
 /**
  * Cuts a segment of the write or retransmit queue after `bytes` of payload (Linux: tcp_fragment). Counts of segments in
  * flight are kept right.
@@ -87,6 +95,7 @@ export const fragment = (sock: TcpSock, segment: Segment, bytes: number, mss: nu
   rest.isAppLimited = segment.isAppLimited
   rest.endOfRecord = segment.endOfRecord
   segment.endOfRecord = 0
+  if (segment.stamp !== 0) moveStamp(segment, rest)
   const oldCount = segment.gsoSegments
   setGso(segment, mss)
   setGso(rest, mss)

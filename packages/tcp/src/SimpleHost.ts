@@ -313,11 +313,14 @@ export class SimpleHost implements TcpHost, LinkEnd {
     return true
   }
 
-  copyOut(segment: Segment, offset: number, into: Uint8Array, at: number, length: number): void {
+  copyOut(segment: Segment, offset: number, into: Uint8Array, at: number, length: number): number {
     const buffer = segment.buffer as SimpleBuffer
     const start = buffer.start + offset
     into.set(buffer.bytes.subarray(start, start + length), at)
+    return length
   }
+
+  stamped(): void {}
 
   free(segment: Segment): void {
     this.liveSegments--

@@ -3,34 +3,43 @@
  * sk_setsockopt). Values are numbers; TCP_CONGESTION has functions of its own, TCP_INFO is TcpInfo.ts.
  */
 import * as Congestions from "./Congestions.ts"
+import { clockMs } from "./Clock.ts"
 import * as DataQueue from "./DataQueue.ts"
-import { EINVAL, ENOENT, ENOPROTOOPT } from "./Errno.ts"
+import { EINVAL, ENOENT, ENOPROTOOPT, EPERM } from "./Errno.ts"
+import * as SendBuffer from "./SendBuffer.ts"
 import * as State from "./State.ts"
 import { ACK_PUSHED, ACK_SCHED, NAGLE_CORK, NAGLE_OFF, NAGLE_PUSH, type TcpSock } from "./TcpSock.ts"
 import * as Timers from "./Timers.ts"
+import {
+  TCP_CORK,
+  TCP_DEFER_ACCEPT,
+  TCP_INQ,
+  TCP_KEEPCNT,
+  TCP_KEEPIDLE,
+  TCP_KEEPINTVL,
+  TCP_LINGER2,
+  TCP_MAXSEG,
+  TCP_NODELAY,
+  TCP_NOTSENT_LOWAT,
+  TCP_QUICKACK,
+  TCP_SYNCNT,
+  TCP_TIMESTAMP,
+  TCP_USER_TIMEOUT,
+  TCP_WINDOW_CLAMP
+} from "./OptionNames.ts"
 import * as Window from "./Window.ts"
 import * as Xmit from "./Xmit.ts"
 
-// IPPROTO_TCP
-export const TCP_NODELAY = 1
-export const TCP_MAXSEG = 2
-export const TCP_CORK = 3
-export const TCP_KEEPIDLE = 4
-export const TCP_KEEPINTVL = 5
-export const TCP_KEEPCNT = 6
-export const TCP_SYNCNT = 7
-export const TCP_LINGER2 = 8
-export const TCP_DEFER_ACCEPT = 9
-export const TCP_WINDOW_CLAMP = 10
-export const TCP_INFO = 11
-export const TCP_QUICKACK = 12
-export const TCP_CONGESTION = 13
-export const TCP_USER_TIMEOUT = 18
-export const TCP_NOTSENT_LOWAT = 25
+/** Bits of `anyAddress`: bind to an address that is not local (IP_FREEBIND, IP_TRANSPARENT). */
+export const FREEBIND = 1
+export const TRANSPARENT = 2
 
 /** SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF. */
 const MIN_RCVBUF = 2304
 const MIN_SNDBUF = 4608
+
+/** Longest TCP_LINGER2, seconds (Linux: TCP_FIN_TIMEOUT_MAX). */
+const LINGER2_MAX = 120
 
 const isWithin = (value: number, low: number, high: number): boolean => value >= low && value <= high
 
@@ -62,7 +71,7 @@ export const set = (sock: TcpSock, option: number, value: number): number => {
       sock.ownOptions().synRetries = value
       return 0
     case TCP_LINGER2:
-      sock.ownOptions().linger2 = value < 0 ? -1 : value > 120 ? 0 : value
+      sock.ownOptions().linger2 = value < 0 ? -1 : Math.min(value, LINGER2_MAX)
       return 0
     case TCP_DEFER_ACCEPT:
       sock.ownOptions().deferAccept = secondsToRetries(value)
@@ -77,8 +86,15 @@ export const set = (sock: TcpSock, option: number, value: number): number => {
       sock.ownOptions().userTimeoutMs = value
       return 0
     case TCP_NOTSENT_LOWAT:
-      sock.ownOptions().notsentLowat = value
+      sock.ownOptions().notsentLowat = value >>> 0
+      SendBuffer.checkSpace(sock)
       return 0
+    case TCP_INQ:
+      if (value !== 0 && value !== 1) return -EINVAL
+      sock.ownOptions().inq = value
+      return 0
+    case TCP_TIMESTAMP:
+      return -EPERM
     default:
       return -ENOPROTOOPT
   }
@@ -117,6 +133,10 @@ export const get = (sock: TcpSock, option: number): number => {
       return options.userTimeoutMs
     case TCP_NOTSENT_LOWAT:
       return options.notsentLowat
+    case TCP_INQ:
+      return options.inq
+    case TCP_TIMESTAMP:
+      return (clockMs(sock) + sock.tsOffset) >>> 0
     default:
       return -ENOPROTOOPT
   }
@@ -157,6 +177,20 @@ export const setKeepalive = (sock: TcpSock, on: boolean): void => {
   if (!isLive) return
   if (on && was === 0) Timers.armKeepalive(sock, Timers.keepaliveTime(sock))
   else if (!on && was !== 0 && !sock.dead) sock.keepaliveTimer?.cancel()
+}
+
+/** SO_RCVLOWAT: readers wait for that much, within half of what the buffer may become (Linux: tcp_set_rcvlowat). */
+export const setReceiveLowat = (sock: TcpSock, value: number): void => {
+  const limit = (sock.bufferLocks & 2) !== 0 ? sock.rcvbuf >> 1 : sock.net.sysctl.rmemLimit >> 1
+  const bytes = Math.min(value < 0 ? 0x7fff_ffff : value, limit)
+  sock.ownOptions().rcvLowat = bytes === 0 ? 1 : bytes
+  DataQueue.dataReady(sock)
+  if ((sock.bufferLocks & 2) !== 0) return
+  // Room for what is waited for, with what its buffers take up.
+  const space = 2 * bytes
+  if (space <= sock.rcvbuf) return
+  sock.rcvbuf = space
+  sock.windowClamp = Math.max(sock.windowClamp, Window.fullSpace(sock))
 }
 
 const setWindowClamp = (sock: TcpSock, value: number): number => {

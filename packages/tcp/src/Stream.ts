@@ -17,6 +17,7 @@ import * as Xmit from "./Xmit.ts"
 import { EAGAIN, ENOTCONN, EPIPE } from "./Errno.ts"
 import { DEFER_CONNECT, RCV_SHUTDOWN, SEND_SHUTDOWN, type TcpSock } from "./TcpSock.ts"
 import type { Segment } from "./Segment.ts"
+import type { Bytes } from "./TcpHost.ts"
 
 /** Flags of send and recv (Linux: MSG_*). */
 export const MSG_PEEK = 0x02
@@ -32,7 +33,7 @@ const CONNECTING = State.bit(State.SYN_SENT) | State.bit(State.SYN_RECV)
  * @returns bytes taken, at least 1; -EAGAIN when the buffer is full or the handshake goes on (the host waits for
  *   `writable`); -EPIPE or another error. After the last call the host calls {@link sendDone}; before it sleeps too.
  */
-export const sendStep = (sock: TcpSock, bytes: Uint8Array, at: number, length: number, flags: number): number => {
+export const sendStep = (sock: TcpSock, bytes: Bytes, at: number, length: number, flags: number): number => {
   const host = sock.tcp.host
   if (sock.error !== 0) {
     const error = sock.error
@@ -54,20 +55,24 @@ export const sendStep = (sock: TcpSock, bytes: Uint8Array, at: number, length: n
   const goal = sizeGoal(sock, mss)
   let tail = sock.writeQueue.tail
   let taken = 0
-  if (tail !== null && mayAppend(tail, goal))
+  if (tail !== null && mayAppend(tail, goal)) {
     taken = appendTo(sock, tail, bytes, at, Math.min(length, goal - tail.length))
+    // No place for a further page: it is as full as it gets.
+    if (taken === 0) Xmit.markPush(sock, tail)
+  }
   if (taken === 0) {
-    if (!hasRoom(sock)) return noRoom(sock, mss)
+    if (!SendBuffer.hasRoom(sock)) return noRoom(sock, mss)
     const fresh = newSegment(sock)
     if (fresh === null) return noRoom(sock, mss)
     tail = fresh
     taken = appendTo(sock, fresh, bytes, at, Math.min(length, goal))
-    if (taken === 0) {
+    if (taken <= 0) {
       sock.writeQueue.remove(fresh)
       SendQueue.freeWrite(sock, fresh)
-      return noRoom(sock, mss)
+      return taken < 0 ? taken : noRoom(sock, mss)
     }
   }
+  if (taken < 0) return taken
   if (taken === length && (flags & MSG_EOR) !== 0) tail!.endOfRecord = 1
   if (taken < length) pushSome(sock, tail!, mss, goal)
   return taken
@@ -98,8 +103,6 @@ const noRoom = (sock: TcpSock, mss: number): number => {
   return -EAGAIN
 }
 
-const hasRoom = (sock: TcpSock): boolean => sock.wmemQueued < sock.sndbuf && SendBuffer.isBelowLowat(sock, 1)
-
 /** Bytes of a super-segment (Linux: tcp_send_mss, tcp_xmit_size_goal). */
 const sizeGoal = (sock: TcpSock, mss: number): number => {
   const most = Math.min(Math.max(sock.maxWindow >> 1, 68), sock.gsoMaxSize - 1 - 60 - 20)
@@ -127,12 +130,13 @@ const newSegment = (sock: TcpSock): Segment | null => {
   return segment
 }
 
-const appendTo = (sock: TcpSock, segment: Segment, bytes: Uint8Array, at: number, length: number): number => {
+const appendTo = (sock: TcpSock, segment: Segment, bytes: Bytes, at: number, length: number): number => {
   const before = segment.truesize
   const isFirst = sock.rtxQueue.head === null && segment === sock.writeQueue.head
   // The host may round up to pages; what it really took is settled below.
   if (!Memory.schedule(sock, length, sock.wmemQueued, sock.net.sysctl.wmemMin, isFirst)) return 0
   const taken = sock.tcp.host.append(segment, bytes, at, length)
+  if (taken < 0) return taken
   if (segment.truesize !== before) SendQueue.truesizeChanged(sock, segment, before)
   segment.endSeq = (segment.endSeq + taken) | 0
   sock.writeSeq = (sock.writeSeq + taken) | 0
@@ -143,15 +147,24 @@ const appendTo = (sock: TcpSock, segment: Segment, bytes: Uint8Array, at: number
 /**
  * Copies received data out, up to `length` bytes.
  *
+ * @param into null throws the bytes away (MSG_TRUNC)
+ * @param skip bytes of the stream to look over first, with MSG_PEEK
  * @returns bytes copied; 0 at the end of the stream; -EAGAIN when nothing is there (the host waits for `readable`); -ENOTCONN
  *   or the pending error. After a call that copied something the host calls {@link recvDone} once.
  */
-export const recvStep = (sock: TcpSock, into: Uint8Array, at: number, length: number, flags: number): number => {
+export const recvStep = (
+  sock: TcpSock,
+  into: Bytes | null,
+  at: number,
+  length: number,
+  flags: number,
+  skip = 0
+): number => {
   const host = sock.tcp.host
   if (sock.state === State.LISTEN) return -ENOTCONN
   host.trace(Points.TCP_RECVMSG, sock, null)
   const isPeek = (flags & MSG_PEEK) !== 0
-  let seq = sock.copiedSeq
+  let seq = (sock.copiedSeq + skip) | 0
   let copied = 0
   let segment = sock.receiveQueue.head
   while (segment !== null && copied < length) {
@@ -162,10 +175,13 @@ export const recvStep = (sock: TcpSock, into: Uint8Array, at: number, length: nu
     const there = (end - seq) | 0
     if (there > 0) {
       const count = Math.min(there, length - copied)
-      host.copyOut(segment, offset, into, at + copied, count)
-      copied += count
-      seq = (seq + count) | 0
-      if (count < there) break
+      const taken = into === null ? count : host.copyOut(segment, offset, into, at + copied, count)
+      copied += taken
+      seq = (seq + taken) | 0
+      if (taken < there) break
+    } else if (isPeek && there < 0) {
+      segment = next
+      continue
     }
     if (fin !== 0) seq = (seq + 1) | 0
     if (!isPeek) eat(sock, segment)
@@ -212,6 +228,16 @@ export const inputBytes = (sock: TcpSock): number => {
   return (tail.endSeq - fin - sock.copiedSeq) | 0
 }
 
+/** As {@link inputBytes}, and 1 at the end of the stream, so that a reader comes once more (Linux: tcp_inq_hint). */
+export const inputHint = (sock: TcpSock): number => {
+  const bytes = inputBytes(sock)
+  return bytes === 0 && (sock.shutdown & RCV_SHUTDOWN) !== 0 ? 1 : bytes
+}
+
+/** Bytes written and not acknowledged (SIOCOUTQ), or not even sent (SIOCOUTQNSD). */
+export const outputBytes = (sock: TcpSock, unsent: boolean): number =>
+  (State.bit(sock.state) & CONNECTING) !== 0 ? 0 : (sock.writeSeq - (unsent ? sock.sndNxt : sock.sndUna)) | 0
+
 /** Poll bits of a socket (Linux: tcp_poll): POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, POLLRDHUP = 0x2000. */
 export const poll = (sock: TcpSock): number => {
   if (sock.state === State.LISTEN) return sock.listen !== null && sock.listen.acceptHead !== null ? 0x41 : 0
@@ -221,7 +247,7 @@ export const poll = (sock: TcpSock): number => {
   if (sock.state === State.SYN_SENT) {
     if ((sock.synBits & DEFER_CONNECT) !== 0) mask |= 0x104
   } else if (sock.state !== State.SYN_RECV || sock.fastOpenRsk !== null) {
-    if (inputBytes(sock) >= sock.options.rcvLowat) mask |= 0x41
+    if (DataQueue.isReadable(sock, sock.options.rcvLowat)) mask |= 0x41
     if ((sock.shutdown & SEND_SHUTDOWN) !== 0) mask |= 0x104
     else if (SendBuffer.canWrite(sock)) mask |= 0x104
     else sock.noSpace = true

@@ -14,7 +14,7 @@ import type { RequestSock } from "./RequestSock.ts"
 import type { Segment } from "./Segment.ts"
 import * as State from "./State.ts"
 import * as SynCookies from "./SynCookies.ts"
-import type { TcpSock } from "./TcpSock.ts"
+import { defaultOptions, type TcpSock } from "./TcpSock.ts"
 import * as Timers from "./Timers.ts"
 import * as Window from "./Window.ts"
 
@@ -175,9 +175,7 @@ const inherit = (child: TcpSock, request: RequestSock): void => {
   child.congestion = listener.congestion
   child.gsoMaxSize = listener.gsoMaxSize
   child.gsoMaxSegs = listener.gsoMaxSegs
-  if (listener.options.keepOpen !== 0 || listener.options.userMss !== 0 || listener.options.userTimeoutMs !== 0) {
-    Object.assign(child.ownOptions(), listener.options)
-  }
+  if (listener.options !== defaultOptions) Object.assign(child.ownOptions(), listener.options)
   inheritSequence(child, request)
   inheritOptions(child, request)
 }

@@ -61,6 +61,16 @@ export interface TimerOwner {
   onTimer(kind: number): void
 }
 
+/**
+ * Where bytes to send come from and where received ones go: an array, or something of the host's own, such as pinned
+ * pages or a pipe, that only `append` and `copyOut` look into.
+ */
+export type Bytes = Uint8Array | HostBytes
+
+export interface HostBytes {
+  readonly length: number
+}
+
 export interface TcpHost {
   /** Scratch in which the machine writes the TCP header with its options, from offset 0; 60 bytes. */
   readonly header: Uint8Array
@@ -86,9 +96,10 @@ export interface TcpHost {
    * Copies user data behind what the segment holds (Linux: tcp_sendmsg's copy), at most `length` bytes; updates
    * `segment.length` and `segment.truesize`, nothing else.
    *
-   * @returns bytes taken; less than `length` when the buffer is full (pages, 64 KB) or memory is short
+   * @returns bytes taken; less than `length` when the buffer is full (pages, 64 KB), may not share its pages with this
+   *   source or memory is short; a negative errno when the source cannot be read (-EFAULT)
    */
-  append(segment: Segment, source: Uint8Array, at: number, length: number): number
+  append(segment: Segment, source: Bytes, at: number, length: number): number
   /**
    * Cuts the payload: `segment` keeps the first `bytes`, the rest is returned, sharing pages (Linux: skb_split). Updates
    * `length` and `truesize` of both, nothing else. Null when there is no memory.
@@ -101,8 +112,14 @@ export interface TcpHost {
    * updates `length` and `truesize` of `tail`, and `segment` is gone.
    */
   coalesce(tail: Segment, segment: Segment): boolean
-  /** Copies payload bytes out, from `offset` into the payload on (Linux: skb_copy_datagram_iter). */
-  copyOut(segment: Segment, offset: number, into: Uint8Array, at: number, length: number): void
+  /**
+   * Copies payload bytes out, from `offset` into the payload on (Linux: skb_copy_datagram_iter).
+   *
+   * @returns bytes taken: all of them, or fewer when `into` is the host's own and is full
+   */
+  copyOut(segment: Segment, offset: number, into: Bytes, at: number, length: number): number
+  /** A sent segment with a mark in `stamp` is acknowledged up to the byte it stands for (Linux: tcp_ack_tstamp). */
+  stamped(sock: TcpSock, segment: Segment): void
   /** A transmit segment that was acknowledged or thrown away, or a received one that was read. */
   free(segment: Segment): void
   /** A received segment goes into the receive queue: it is delivered. It ends later with `free`. */

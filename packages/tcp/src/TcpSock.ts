@@ -91,6 +91,12 @@ export class SockOptions {
   windowClamp = 0
   /** SO_RCVLOWAT. */
   rcvLowat = 1
+  /** TCP_INQ: recvmsg tells how much more there is. 1 or 0. */
+  inq = 0
+  /** IP_BIND_ADDRESS_NO_PORT: bind() to an address alone leaves the port to connect(). 1 or 0. */
+  bindAddressNoPort = 0
+  /** FREEBIND, TRANSPARENT (SockOpt.ts): bind() takes addresses that are not local. */
+  anyAddress = 0
   /** SO_MAX_PACING_RATE, bytes a second. */
   maxPacingRate = Infinity
   /** TCP_FASTOPEN, unconfirmed connections; 0: none. */

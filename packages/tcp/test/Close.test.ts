@@ -4,6 +4,7 @@ import { ECONNRESET, EPIPE } from "../src/Errno.ts"
 import { linux310, linux6x } from "../src/Profile.ts"
 import { pair } from "../src/SimpleHost.ts"
 import type { SimpleStream } from "../src/SimpleStream.ts"
+import * as OptionNames from "../src/OptionNames.ts"
 import * as SockOpt from "../src/SockOpt.ts"
 import { OBJECT_TCP, OBJECT_TIME_WAIT } from "../src/TcpHost.ts"
 import { ACK, FIN, Puppet, RST, SYN } from "./Puppet.ts"
@@ -138,7 +139,7 @@ describe("FIN_WAIT2 without a file", () => {
   it("TCP_LINGER2 below 0: no FIN_WAIT2 at all", () => {
     const puppet = new Puppet()
     puppet.establish()
-    SockOpt.set(puppet.sock!, SockOpt.TCP_LINGER2, -1)
+    SockOpt.set(puppet.sock!, OptionNames.TCP_LINGER2, -1)
     puppet.stream!.close()
     puppet.run(0)
     puppet.say({ seq: 1, ack: 2 })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "vitest"
 import * as Counters from "../src/Counters.ts"
+import * as OptionNames from "../src/OptionNames.ts"
 import * as SockOpt from "../src/SockOpt.ts"
 import * as Stream from "../src/Stream.ts"
 import { Puppet } from "./Puppet.ts"
@@ -12,7 +13,7 @@ const small = (collapse: number, flags: number): Puppet => {
   puppet.host.net.sysctl.retransCollapse = collapse
   puppet.host.net.sysctl.earlyRetrans = 0
   puppet.establish({ sackOk: true })
-  SockOpt.set(puppet.sock!, SockOpt.TCP_NODELAY, 1)
+  SockOpt.set(puppet.sock!, OptionNames.TCP_NODELAY, 1)
   puppet.forget()
   for (let i = 0; i < 5; i++) {
     Stream.sendStep(puppet.sock!, new Uint8Array(100).fill(i), 0, 100, flags)

@@ -3,6 +3,7 @@ import * as Counters from "../src/Counters.ts"
 import { ECONNREFUSED, ETIMEDOUT } from "../src/Errno.ts"
 import { linux310, linux6x } from "../src/Profile.ts"
 import { pair } from "../src/SimpleHost.ts"
+import * as OptionNames from "../src/OptionNames.ts"
 import * as SockOpt from "../src/SockOpt.ts"
 import * as State from "../src/State.ts"
 import * as TcpInfo from "../src/TcpInfo.ts"
@@ -65,7 +66,7 @@ describe("opening", () => {
 
   it("TCP_MAXSEG bounds both directions", () => {
     const puppet = new Puppet()
-    const stream = puppet.establish({ mss: 1460 }, (sock) => SockOpt.set(sock, SockOpt.TCP_MAXSEG, 700))
+    const stream = puppet.establish({ mss: 1460 }, (sock) => SockOpt.set(sock, OptionNames.TCP_MAXSEG, 700))
     assert.strictEqual(puppet.heard[0]!.options.mss, 700)
     assert.strictEqual(TcpInfo.read(stream.sock).snd_mss, 700)
   })

@@ -7,6 +7,7 @@ import { type Pair, pair, type HostOptions, type SimpleHost } from "../src/Simpl
 import { goodLink, type LinkOptions } from "../src/SimpleLink.ts"
 import { linux310, linux6x } from "../src/Profile.ts"
 import type { SimpleStream } from "../src/SimpleStream.ts"
+import * as OptionNames from "../src/OptionNames.ts"
 import * as SockOpt from "../src/SockOpt.ts"
 import * as State from "../src/State.ts"
 
@@ -79,7 +80,7 @@ const start = (plan: Plan): Run => {
   const listener = made.server.listen(PORT)
   if (plan.rcvbuf > 0) SockOpt.setReceiveBuffer(listener, plan.rcvbuf)
   const stream = made.client.connect(made.server.address, PORT, (sock) => {
-    if (plan.nodelay) SockOpt.set(sock, SockOpt.TCP_NODELAY, 1)
+    if (plan.nodelay) SockOpt.set(sock, OptionNames.TCP_NODELAY, 1)
     if (plan.sndbuf > 0) SockOpt.setSendBuffer(sock, plan.sndbuf)
   })
   stream.closeWhenEnded = true

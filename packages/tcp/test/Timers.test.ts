@@ -1,6 +1,7 @@
 import { assert, describe, it } from "vitest"
 import * as Counters from "../src/Counters.ts"
 import { ETIMEDOUT } from "../src/Errno.ts"
+import * as OptionNames from "../src/OptionNames.ts"
 import * as SockOpt from "../src/SockOpt.ts"
 import * as TcpInfo from "../src/TcpInfo.ts"
 import { modelTimeoutMs } from "../src/Timers.ts"
@@ -56,7 +57,7 @@ describe("retransmission timer (RFC 6298)", () => {
 
   it("TCP_USER_TIMEOUT gives up earlier", () => {
     const puppet = open(4)
-    SockOpt.set(puppet.sock!, SockOpt.TCP_USER_TIMEOUT, 3000)
+    SockOpt.set(puppet.sock!, OptionNames.TCP_USER_TIMEOUT, 3000)
     const start = puppet.clock.now
     puppet.stream!.write(new Uint8Array(100))
     puppet.run(30 * SECOND)
@@ -179,7 +180,7 @@ describe("small segments", () => {
   it("Nagle holds the second one back until the first is acknowledged; TCP_NODELAY does not", () => {
     for (const nodelay of [false, true]) {
       const puppet = open()
-      if (nodelay) SockOpt.set(puppet.sock!, SockOpt.TCP_NODELAY, 1)
+      if (nodelay) SockOpt.set(puppet.sock!, OptionNames.TCP_NODELAY, 1)
       puppet.stream!.write(new Uint8Array(10))
       puppet.stream!.write(new Uint8Array(10))
       puppet.run(0)
@@ -191,19 +192,19 @@ describe("small segments", () => {
 
   it("TCP_CORK collects until it is taken off, or for 200 ms", () => {
     const puppet = open()
-    SockOpt.set(puppet.sock!, SockOpt.TCP_CORK, 1)
+    SockOpt.set(puppet.sock!, OptionNames.TCP_CORK, 1)
     puppet.stream!.write(new Uint8Array(10))
     puppet.stream!.write(new Uint8Array(10))
     puppet.run(100 * MS)
     assert.strictEqual(data(puppet.heard).length, 0)
-    SockOpt.set(puppet.sock!, SockOpt.TCP_CORK, 0)
+    SockOpt.set(puppet.sock!, OptionNames.TCP_CORK, 0)
     puppet.run(0)
     assert.deepStrictEqual(
       data(puppet.heard).map((segment) => segment.length),
       [20]
     )
     const waiting = open()
-    SockOpt.set(waiting.sock!, SockOpt.TCP_CORK, 1)
+    SockOpt.set(waiting.sock!, OptionNames.TCP_CORK, 1)
     const start = waiting.clock.now
     waiting.stream!.write(new Uint8Array(10))
     waiting.run(1 * SECOND)
@@ -212,7 +213,7 @@ describe("small segments", () => {
 
   it("a full segment goes out under CORK", () => {
     const puppet = open()
-    SockOpt.set(puppet.sock!, SockOpt.TCP_CORK, 1)
+    SockOpt.set(puppet.sock!, OptionNames.TCP_CORK, 1)
     puppet.stream!.write(new Uint8Array(1500))
     puppet.run(0)
     assert.deepStrictEqual(
@@ -227,9 +228,9 @@ describe("keepalive", () => {
     const puppet = open()
     const sock = puppet.sock!
     SockOpt.setKeepalive(sock, true)
-    SockOpt.set(sock, SockOpt.TCP_KEEPIDLE, 2)
-    SockOpt.set(sock, SockOpt.TCP_KEEPINTVL, 1)
-    SockOpt.set(sock, SockOpt.TCP_KEEPCNT, 3)
+    SockOpt.set(sock, OptionNames.TCP_KEEPIDLE, 2)
+    SockOpt.set(sock, OptionNames.TCP_KEEPINTVL, 1)
+    SockOpt.set(sock, OptionNames.TCP_KEEPCNT, 3)
     puppet.run(2 * SECOND)
     assert.deepStrictEqual(times(puppet.heard), [2])
     assert.strictEqual(puppet.last.seq, 0)
@@ -245,9 +246,9 @@ describe("keepalive", () => {
   it("defaults are 7200, 75 and 9", () => {
     const puppet = open()
     const sock = puppet.sock!
-    assert.strictEqual(SockOpt.get(sock, SockOpt.TCP_KEEPIDLE), 7200)
-    assert.strictEqual(SockOpt.get(sock, SockOpt.TCP_KEEPINTVL), 75)
-    assert.strictEqual(SockOpt.get(sock, SockOpt.TCP_KEEPCNT), 9)
+    assert.strictEqual(SockOpt.get(sock, OptionNames.TCP_KEEPIDLE), 7200)
+    assert.strictEqual(SockOpt.get(sock, OptionNames.TCP_KEEPINTVL), 75)
+    assert.strictEqual(SockOpt.get(sock, OptionNames.TCP_KEEPCNT), 9)
     SockOpt.setKeepalive(sock, true)
     puppet.run(7200 * SECOND)
     assert.strictEqual(puppet.heard.length, 1)

@@ -59,6 +59,7 @@ export const setsockopt = (task: Task, fd: number, level: number, name: number, 
   task.r0 = fd
   task.r1 = level
   task.r2 = name
+  task.r3 = 4
   task.argument = value
   task.begin(SocketCalls.SETSOCKOPT)
   return LEASE_CALL
