@@ -60,6 +60,14 @@ export abstract class Schedulable {
     return false
   }
 
+  /**
+   * In poll dispatch, for the only event of an instant in which nobody has mail: does what a poll would do with it, without
+   * the mailbox. Returns false when the event has to be delivered.
+   */
+  takeAlone(_kind: number, _a: number, _b: number, _now: number): boolean {
+    return false
+  }
+
   /** Drains what is due. Runs on the island's stack or in the actor's fiber. */
   abstract dispatch(now: number): void
 

@@ -215,8 +215,7 @@ export class Island {
 
   private instant(): void {
     this.inside = null
-    this.deliverDue(this.now)
-    let polls = 0
+    let polls = this.deliverDue(this.now)
     for (;;) {
       polls += this.pollAll()
       if (this.dueTurns > 0) {
@@ -224,7 +223,7 @@ export class Island {
       } else if (this.nextResumables.length > 0) {
         polls += this.resumeAll()
       } else if (this.queue.nextTime === this.now) {
-        this.deliverDue(this.now)
+        polls += this.deliverDue(this.now)
       } else if (this.waiting.length === 0) {
         return
       }
@@ -235,24 +234,30 @@ export class Island {
     }
   }
 
-  private deliverDue(now: number): void {
+  /** Delivers the events of `now`. Returns how many were taken without a mailbox: that ends the delivery, as a poll would. */
+  private deliverDue(now: number): number {
     const queue = this.queue
     while (queue.nextTime === now) {
       queue.pop()
-      this.deliver(queue.target, queue.kind, queue.a, queue.b, now)
+      if (this.deliver(queue.target, queue.kind, queue.a, queue.b, now)) return 1
     }
+    return 0
   }
 
-  private deliver(slot: number, kind: number, a: number, b: number, now: number): void {
+  private deliver(slot: number, kind: number, a: number, b: number, now: number): boolean {
     const actor = this.actors[slot]!
     if (kind === KIND_FRAME) {
       if (!actor.alive) {
         this.discard(a)
-        return
+        return false
       }
       this.arrived(slot, a, now)
-    } else if (!actor.alive) return
+    } else if (!actor.alive) return false
+    if (this.queue.nextTime > now && this.waiting.length === 0 && this.world.takeAlone(actor, kind, a, b, now)) {
+      return true
+    }
     actor.deliver(kind, a, b, now)
+    return false
   }
 
   private arrived(slot: number, frame: number, now: number): void {

@@ -131,6 +131,17 @@ export class World {
     }
   }
 
+  /** Gives an actor the only event of an instant without its mailbox; false when it is to be delivered. */
+  takeAlone(actor: Schedulable, kind: number, a: number, b: number, now: number): boolean {
+    if (this.fiberDispatch) return false
+    try {
+      return actor.takeAlone(kind, a, b, now)
+    } catch (error) {
+      this.defect(actor, actor.island, error, now)
+      return true
+    }
+  }
+
   resume(resumable: Resumable, island: Island, now: number): void {
     this.resuming = true
     try {

@@ -65,15 +65,23 @@ class Node extends Actor {
   }
 
   override poll(mailbox: Actor["mailbox"], count: number, now: number): void {
-    const { slab } = this.island.world
     for (let i = 0; i < count; i++) {
       mailbox.shift()
-      if (mailbox.kind === KIND_SEND) this.send(now)
-      else if (mailbox.kind === KIND_FRAME && this.end!.receive(mailbox.a, mailbox.b) && portOf(mailbox.b) === 0) {
-        this.received++
-        this.island.ledger.delivered++
-        slab.free(mailbox.a)
-      }
+      this.take(mailbox.kind, mailbox.a, mailbox.b, now)
+    }
+  }
+
+  override takeAlone(kind: number, a: number, b: number, now: number): boolean {
+    this.take(kind, a, b, now)
+    return true
+  }
+
+  private take(kind: number, a: number, b: number, now: number): void {
+    if (kind === KIND_SEND) this.send(now)
+    else if (kind === KIND_FRAME && this.end!.receive(a, b) && portOf(b) === 0) {
+      this.received++
+      this.island.ledger.delivered++
+      this.island.world.slab.free(a)
     }
   }
 

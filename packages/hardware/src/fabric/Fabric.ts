@@ -65,15 +65,22 @@ export abstract class Fabric extends Actor {
   override poll(mailbox: Actor["mailbox"], count: number, now: number): void {
     for (let i = 0; i < count; i++) {
       mailbox.shift()
-      const kind = mailbox.kind
-      if (kind === KIND_FRAME) {
-        const port = portOf(mailbox.b)
-        if (this.ends[port]!.receive(mailbox.a, mailbox.b)) this.frame(mailbox.a, port, now)
-      } else if (kind === KIND_CARRIER || kind === KIND_CABLE) {
-        const port = mailbox.a
-        if (this.ends[port]!.control(kind, mailbox.b, now)) this.carrierChanged(port, now)
-      } else this.own(kind, mailbox.a, mailbox.b, now)
+      this.take(mailbox.kind, mailbox.a, mailbox.b, now)
     }
+  }
+
+  override takeAlone(kind: number, a: number, b: number, now: number): boolean {
+    this.take(kind, a, b, now)
+    return true
+  }
+
+  private take(kind: number, a: number, b: number, now: number): void {
+    if (kind === KIND_FRAME) {
+      const port = portOf(b)
+      if (this.ends[port]!.receive(a, b)) this.frame(a, port, now)
+    } else if (kind === KIND_CARRIER || kind === KIND_CABLE) {
+      if (this.ends[a]!.control(kind, b, now)) this.carrierChanged(a, now)
+    } else this.own(kind, a, b, now)
   }
 
   override overflow(kind: number, a: number, _b: number, _now: number): void {

@@ -250,13 +250,21 @@ export class Nic extends Actor implements TxHost {
   override poll(mailbox: Actor["mailbox"], count: number, now: number): void {
     for (let i = 0; i < count; i++) {
       mailbox.shift()
-      const kind = mailbox.kind
-      if (kind === KIND_FRAME) this.arrive(mailbox.a, mailbox.b, now)
-      else if (kind === KIND_ENGINE) this.engine.run(now)
-      else if (kind === KIND_TIMER) this.timer(mailbox.a, now)
-      else if (this.link!.control(kind, mailbox.b, now) && this.onCarrier !== null) {
-        this.onCarrier.carrierChanged(this, this.link!.carrier, now)
-      }
+      this.take(mailbox.kind, mailbox.a, mailbox.b, now)
+    }
+  }
+
+  override takeAlone(kind: number, a: number, b: number, now: number): boolean {
+    this.take(kind, a, b, now)
+    return true
+  }
+
+  private take(kind: number, a: number, b: number, now: number): void {
+    if (kind === KIND_FRAME) this.arrive(a, b, now)
+    else if (kind === KIND_ENGINE) this.engine.run(now)
+    else if (kind === KIND_TIMER) this.timer(a, now)
+    else if (this.link!.control(kind, b, now) && this.onCarrier !== null) {
+      this.onCarrier.carrierChanged(this, this.link!.carrier, now)
     }
   }
 
