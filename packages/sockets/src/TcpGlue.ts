@@ -30,6 +30,7 @@ import {
   objectCaches,
   randomPurposes,
   type TcpTimer,
+  TIMER_PACING,
   type TimerOwner
 } from "@darkfiber/tcp/TcpHost"
 import { Tcp } from "@darkfiber/tcp/Tcp"
@@ -43,7 +44,7 @@ import { IPPROTO_TCP, TcpKernelSock } from "./TcpKernelSock.ts"
 import * as TcpErrors from "./TcpErrors.ts"
 import * as TcpReceive from "./TcpReceive.ts"
 import * as TcpSysctls from "./TcpSysctls.ts"
-import { GlueTimer } from "./TcpTimer.ts"
+import { GlueTimer, PaceTimer } from "./TcpTimer.ts"
 import * as TcpTransmit from "./TcpTransmit.ts"
 
 /** Most super-segments sent for one ACK or timer before the rest becomes a step of its own. */
@@ -293,6 +294,7 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
   // ---- timers and deferred work ----
 
   makeTimer(owner: TimerOwner, kind: number): TcpTimer {
+    if (kind === TIMER_PACING) return new PaceTimer(this, owner as TcpSock)
     return new GlueTimer(this, owner, kind)
   }
 

@@ -5,6 +5,7 @@ import * as Congestions from "@darkfiber/tcp/Congestions"
 import * as FastOpen from "@darkfiber/tcp/FastOpen"
 import * as FastOpenKey from "@darkfiber/tcp/FastOpenKey"
 import * as FastOpenQueue from "@darkfiber/tcp/FastOpenQueue"
+import * as Pacing from "@darkfiber/tcp/Pacing"
 import * as SockOpt from "@darkfiber/tcp/SockOpt"
 import * as State from "@darkfiber/tcp/State"
 import * as TcpInfo from "@darkfiber/tcp/TcpInfo"
@@ -69,7 +70,8 @@ const setSocketLevel = (sock: TcpSock, socket: Socket, name: number, value: numb
       SockOpt.setReceiveLowat(sock, value)
       return 0
     case O.SO_MAX_PACING_RATE:
-      sock.ownOptions().maxPacingRate = value < 0 ? Infinity : value
+      // All ones stand for no limit.
+      Pacing.setMaxRate(sock, value < 0 || value === 0xffff_ffff ? Infinity : value)
       return 0
     case O.SO_TIMESTAMPING:
       return startTimestampIds(sock, socket, value)

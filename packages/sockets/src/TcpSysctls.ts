@@ -3,11 +3,13 @@
  */
 import type { Netns } from "@darkfiber/kernel-net/Netns"
 import * as Sysctl from "@darkfiber/kernel-net/Sysctl"
+import * as Congestions from "@darkfiber/tcp/Congestions"
 import * as FastOpenKey from "@darkfiber/tcp/FastOpenKey"
 import type { TcpProfile } from "@darkfiber/tcp/Profile"
 import { type SysctlField, sysctlNames, type TcpSysctl } from "@darkfiber/tcp/Sysctl"
 import type { SysctlTexts } from "@darkfiber/tcp/TcpNet"
 
+const CONGESTION_CONTROL = "net.ipv4.tcp_congestion_control"
 const FASTOPEN_KEY = "net.ipv4.tcp_fastopen_key"
 
 /** Names that are one for the whole host (Linux: ipv4_table, the part that is not per namespace). */
@@ -56,6 +58,25 @@ const makeSlice = (profile: TcpProfile, memoryBytes: number): ReadonlyArray<Sysc
       return keys === null ? null : FastOpenKey.format(keys)
     }
   })
+  const names = Congestions.algorithms.map((algorithm) => algorithm.name)
+  entries.push(
+    {
+      name: CONGESTION_CONTROL,
+      scope: "net",
+      value: names[defaults.congestionControl]!,
+      normalize: (text) => (Congestions.find(text.trim()) < 0 ? null : text.trim())
+    },
+    { name: "net.ipv4.tcp_available_congestion_control", scope: "net", value: names.join(" "), readOnly: true },
+    {
+      name: "net.ipv4.tcp_allowed_congestion_control",
+      scope: "net",
+      value: names.join(" "),
+      normalize: (text) => {
+        const words = text.trim().split(/\s+/)
+        return words.every((word) => Congestions.find(word) >= 0) ? words.join(" ") : null
+      }
+    }
+  )
   return entries
 }
 
@@ -84,12 +105,26 @@ for (const [field, slot] of places) {
   })
 }
 
+/** The algorithm of new sockets: the sysctl is its name, TCP reads a place in the list. */
+const linkCongestion = (linked: NetnsSysctl, fallback: number): void => {
+  Object.defineProperty(linked, "congestionControl", {
+    get: (): number => {
+      const text = linked.table.writtenText(CONGESTION_CONTROL)
+      return text === null ? fallback : Congestions.find(text)
+    },
+    set: (value: number) => {
+      linked.table.set(CONGESTION_CONTROL, Congestions.algorithms[value]!.name)
+    }
+  })
+}
+
 /** The sysctls of one namespace as TCP reads them; fields without a name keep the profile's values. */
 export const ofNetns = (net: Netns, profile: TcpProfile, memoryBytes: number): TcpSysctl => {
   const linked = new NetnsSysctl(net)
   const defaults = profile.sysctl(memoryBytes)
   for (const field of Object.keys(defaults) as Array<SysctlField>) {
-    if (!places.has(field)) Object.defineProperty(linked, field, { value: defaults[field], writable: true })
+    if (field === "congestionControl") linkCongestion(linked, defaults.congestionControl)
+    else if (!places.has(field)) Object.defineProperty(linked, field, { value: defaults[field], writable: true })
   }
   return linked as unknown as TcpSysctl
 }

@@ -1,8 +1,15 @@
-/** A timer of the TCP machine on the host's timer wheel: it fires in TIMER soft IRQ, at a jiffy. */
+/**
+ * Timers of the TCP machine: on the host's timer wheel, in TIMER soft IRQ at a jiffy; and the exact one of pacing, whose hard
+ * IRQ leaves the sending to a soft IRQ (Linux: HRTIMER_MODE_ABS_PINNED_SOFT).
+ */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
 import { KernelTimer, type TimerOwner as KernelTimerOwner } from "@darkfiber/kernel-net/Timers"
 import type { TcpTimer, TimerOwner } from "@darkfiber/tcp/TcpHost"
+import type { TcpSock } from "@darkfiber/tcp/TcpSock"
+import { HrTimer, type TimerFunction } from "./HrTimers.ts"
+import type { RunQueue } from "./RunQueue.ts"
 import type { TcpGlue } from "./TcpGlue.ts"
+import type { TcpKernelSock } from "./TcpKernelSock.ts"
 
 export class GlueTimer implements TcpTimer, KernelTimerOwner {
   deadline: number
@@ -42,5 +49,35 @@ export class GlueTimer implements TcpTimer, KernelTimerOwner {
   fire(): void {
     this.deadline = -1
     this.owner.onTimer(this.kind)
+  }
+}
+
+/** The pacing timer of a socket, on the core that armed it (Linux: tcp_pace_kick). */
+export class PaceTimer implements TcpTimer, TimerFunction {
+  private readonly glue: TcpGlue
+  private readonly sock: TcpSock
+  private readonly timer: HrTimer
+
+  constructor(glue: TcpGlue, sock: TcpSock) {
+    this.glue = glue
+    this.sock = sock
+    this.timer = new HrTimer(this, sock)
+  }
+
+  get deadline(): number {
+    return this.timer.deadline
+  }
+
+  arm(at: number): void {
+    const queue = this.glue.core.tasks as RunQueue
+    queue.timers.arm(this.timer, at)
+  }
+
+  cancel(): void {
+    this.timer.cancel()
+  }
+
+  expired(_timer: HrTimer, core: Core): void {
+    if (!this.sock.destroyed) this.glue.defer(this.sock.owner as TcpKernelSock, core)
   }
 }

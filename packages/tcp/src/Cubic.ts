@@ -7,23 +7,20 @@
 import * as FMath from "@darkfiber/sim/FMath"
 import { additiveIncrease, type CongestionControl, EVENT_TX_START, inSlowStart, isCwndLimited } from "./Congestion.ts"
 import { slowStart, undoToPrior } from "./Congestion.ts"
+import type { CubicParameters } from "./CubicParameters.ts"
 import * as Counters from "./Counters.ts"
 import { isAfter } from "./Segment.ts"
 import { CA_LOSS, type TcpSock } from "./TcpSock.ts"
 import { clockMs, clockUs } from "./Clock.ts"
 
-const BETA = 717
 const BETA_SCALE = 1024
-/** `8 (1 + beta) / 3 / (1 - beta)`: growth of the Reno-friendly window, in 1/8 segments. */
-const FRIENDLY_SCALE = 15
-const CUBE_RTT_SCALE = 410
-/** 2^40 / CUBE_RTT_SCALE. */
-const CUBE_FACTOR = Math.floor(1_099_511_627_776 / CUBE_RTT_SCALE)
+/** Scale of the cubic's time, cubed, and of its C. */
 const TWO_40 = 1_099_511_627_776
 
-const HYSTART_LOW_WINDOW = 16
+/** Bits of hystart_detect. */
+const DETECT_TRAIN = 1
+const DETECT_DELAY = 2
 const HYSTART_MIN_SAMPLES = 8
-const HYSTART_ACK_DELTA_US = 2_000
 const HYSTART_DELAY_MIN_US = 4_000
 const HYSTART_DELAY_MAX_US = 16_000
 
@@ -77,6 +74,7 @@ const hystartReset = (sock: TcpSock, state: CubicState): void => {
 
 /** The window that the cubic function gives for now; sets `every` (Linux: bictcp_update). */
 const update = (sock: TcpSock, state: CubicState, acked: number): void => {
+  const parameters = sock.tcp.cubic
   const cwnd = sock.sndCwnd
   const now = clockMs(sock)
   state.ackCount += acked
@@ -84,15 +82,21 @@ const update = (sock: TcpSock, state: CubicState, acked: number): void => {
   if (!(state.epochStarted && now === state.lastTimeMs)) {
     state.lastCwnd = cwnd
     state.lastTimeMs = now
-    if (!state.epochStarted) startEpoch(state, cwnd, acked, now)
-    const time = Math.floor(((((now - state.epochStartMs) | 0) + Math.floor(state.delayMinUs / 1000)) * 1024) / 1000)
+    if (!state.epochStarted) startEpoch(state, parameters, cwnd, acked, now)
+    const time = Math.floor(((((now - state.epochStartMs) | 0) + Math.ceil(state.delayMinUs / 1000)) * 1024) / 1000)
     const offset = time < state.k ? state.k - time : time - state.k
-    const delta = Math.floor((CUBE_RTT_SCALE * offset * offset * offset) / TWO_40)
+    const delta = Math.floor((parameters.rttScale * offset * offset * offset) / TWO_40)
     const target = time < state.k ? state.originPoint - delta : state.originPoint + delta
     state.every = target > cwnd ? Math.floor(cwnd / (target - cwnd)) : 100 * cwnd
     if (state.lastMaxCwnd === 0 && state.every > 20) state.every = 20
   }
-  const step = (cwnd * FRIENDLY_SCALE) >> 3
+  if (parameters.tcpFriendliness !== 0) staysFriendly(state, parameters, cwnd)
+  if (state.every < 2) state.every = 2
+}
+
+/** Never slower than Reno would be with this beta (RFC 9438 §4.3). */
+const staysFriendly = (state: CubicState, parameters: CubicParameters, cwnd: number): void => {
+  const step = (cwnd * parameters.friendlyScale) >> 3
   while (state.ackCount > step) {
     state.ackCount -= step
     state.friendlyCwnd++
@@ -101,10 +105,9 @@ const update = (sock: TcpSock, state: CubicState, acked: number): void => {
     const most = Math.floor(cwnd / (state.friendlyCwnd - cwnd))
     if (state.every > most) state.every = most
   }
-  if (state.every < 2) state.every = 2
 }
 
-const startEpoch = (state: CubicState, cwnd: number, acked: number, now: number): void => {
+const startEpoch = (state: CubicState, parameters: CubicParameters, cwnd: number, acked: number, now: number): void => {
   state.epochStarted = true
   state.epochStartMs = now
   state.ackCount = acked
@@ -113,53 +116,64 @@ const startEpoch = (state: CubicState, cwnd: number, acked: number, now: number)
     state.k = 0
     state.originPoint = cwnd
   } else {
-    state.k = cubeRoot(CUBE_FACTOR * (state.lastMaxCwnd - cwnd))
+    state.k = cubeRoot(parameters.cubeFactor * (state.lastMaxCwnd - cwnd))
     state.originPoint = state.lastMaxCwnd
   }
 }
 
-/** Time that the pacing of super-segments may add to an ACK train, us (Linux: hystart_ack_delay). */
+/** Time that the making of super-segments may add to an ACK train, us (Linux: hystart_ack_delay). */
 const ackDelay = (sock: TcpSock): number =>
-  sock.pacingRate === 0 ? 0 : Math.min(1000, Math.floor((65_536 * 4 * 1_000_000) / sock.pacingRate))
+  sock.pacingRate === 0 ? 0 : Math.min(1000, Math.floor((sock.gsoMaxSize * 4 * 1_000_000) / sock.pacingRate))
+
+/** Ends slow start here (RFC 9406's forerunner: Ha and Rhee, "Taming the Elephants"). */
+const leaveSlowStart = (sock: TcpSock, state: CubicState, counter: number, cwndCounter: number): void => {
+  state.found = true
+  sock.net.count(counter)
+  sock.net.count(cwndCounter, sock.sndCwnd)
+  sock.sndSsthresh = sock.sndCwnd
+}
 
 const hystartUpdate = (sock: TcpSock, state: CubicState, delayUs: number): void => {
+  const parameters = sock.tcp.cubic
   if (isAfter(sock.sndUna, state.endSeq)) hystartReset(sock, state)
-  const now = clockUs(sock)
-  if (now - state.lastAckUs <= HYSTART_ACK_DELTA_US) {
-    state.lastAckUs = now
-    const threshold = (state.delayMinUs + ackDelay(sock)) / 2
-    if (now - state.roundStartUs > threshold) {
-      state.found = true
-      sock.net.count(Counters.HYSTART_TRAIN_DETECT)
-      sock.net.count(Counters.HYSTART_TRAIN_CWND, sock.sndCwnd)
-      sock.sndSsthresh = sock.sndCwnd
+  if ((parameters.hystartDetect & DETECT_TRAIN) !== 0) {
+    const now = clockUs(sock)
+    if (now - state.lastAckUs <= parameters.hystartAckDeltaUs) {
+      state.lastAckUs = now
+      const delay = state.delayMinUs + ackDelay(sock)
+      // Pacing itself spreads a flight over half a round trip.
+      if (now - state.roundStartUs > (sock.isPaced ? delay : delay >> 1)) {
+        leaveSlowStart(sock, state, Counters.HYSTART_TRAIN_DETECT, Counters.HYSTART_TRAIN_CWND)
+      }
     }
   }
+  if ((parameters.hystartDetect & DETECT_DELAY) === 0) return
   if (state.currentRttUs > delayUs) state.currentRttUs = delayUs
   if (state.sampleCount < HYSTART_MIN_SAMPLES) {
     state.sampleCount++
     return
   }
   const margin = Math.max(HYSTART_DELAY_MIN_US, Math.min(HYSTART_DELAY_MAX_US, state.delayMinUs >> 3))
-  if (!state.found && state.currentRttUs > state.delayMinUs + margin) {
-    state.found = true
-    sock.net.count(Counters.HYSTART_DELAY_DETECT)
-    sock.net.count(Counters.HYSTART_DELAY_CWND, sock.sndCwnd)
-    sock.sndSsthresh = sock.sndCwnd
+  if (state.currentRttUs > state.delayMinUs + margin) {
+    leaveSlowStart(sock, state, Counters.HYSTART_DELAY_DETECT, Counters.HYSTART_DELAY_CWND)
   }
 }
 
 export const cubic: CongestionControl = {
   name: "cubic",
   init: (sock) => {
+    const { hystart, initialSsthresh } = sock.tcp.cubic
     sock.congestionState = null
+    if (hystart === 0 && initialSsthresh > 0) sock.sndSsthresh = initialSsthresh
   },
   ssthresh: (sock) => {
     const state = stateOf(sock)
     const cwnd = sock.sndCwnd
     state.epochStarted = false
-    state.lastMaxCwnd = cwnd < state.lastMaxCwnd ? Math.floor((cwnd * (BETA_SCALE + BETA)) / (2 * BETA_SCALE)) : cwnd
-    return Math.max(Math.floor((cwnd * BETA) / BETA_SCALE), 2)
+    const { beta, fastConvergence } = sock.tcp.cubic
+    const isShrinking = cwnd < state.lastMaxCwnd && fastConvergence !== 0
+    state.lastMaxCwnd = isShrinking ? Math.floor((cwnd * (BETA_SCALE + beta)) / (2 * BETA_SCALE)) : cwnd
+    return Math.max(Math.floor((cwnd * beta) / BETA_SCALE), 2)
   },
   undoCwnd: undoToPrior,
   congControl: null,
@@ -182,7 +196,9 @@ export const cubic: CongestionControl = {
     if (state.epochStarted && ((clockMs(sock) - state.epochStartMs) | 0) < 1000) return
     const delay = rttUs === 0 ? 1 : rttUs
     if (state.delayMinUs === 0 || state.delayMinUs > delay) state.delayMinUs = delay
-    if (!state.found && inSlowStart(sock) && sock.sndCwnd >= HYSTART_LOW_WINDOW) hystartUpdate(sock, state, delay)
+    const { hystart, hystartLowWindow } = sock.tcp.cubic
+    if (hystart === 0 || state.found || !inSlowStart(sock) || sock.sndCwnd < hystartLowWindow) return
+    hystartUpdate(sock, state, delay)
   },
   setState: (sock, caState) => {
     if (caState !== CA_LOSS || sock.congestionState === null) return

@@ -5,6 +5,7 @@
  */
 import * as Flags from "./AckFlags.ts"
 import * as Counters from "./Counters.ts"
+import * as Pacing from "./Pacing.ts"
 import * as Reduction from "./Reduction.ts"
 import * as Timers from "./Timers.ts"
 import * as Undo from "./Undo.ts"
@@ -34,7 +35,7 @@ export const schedule = (sock: TcpSock, isAdvancing: boolean): boolean => {
   }
   const untilRto = isAdvancing ? sock.rtoUs : Timers.rtoRemainingUs(sock)
   if (untilRto > 0) timeout = Math.min(timeout, untilRto)
-  Timers.resetXmit(sock, PENDING_LOSS_PROBE, timeout)
+  Timers.resetXmit(sock, PENDING_LOSS_PROBE, timeout + Pacing.delayUs(sock))
   return true
 }
 

@@ -5,6 +5,7 @@
 import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Counters from "./Counters.ts"
 import * as Options from "./Options.ts"
+import * as Pacing from "./Pacing.ts"
 import * as Points from "./Points.ts"
 import * as Rate from "./Rate.ts"
 import * as Reduction from "./Reduction.ts"
@@ -61,8 +62,10 @@ export const transmit = (sock: TcpSock, segment: Segment | null, seq: number, fl
   }
   sock.segsOut += count
   sock.net.count(Counters.OUT_SEGS, count)
+  const now = host.now()
+  const pacedAt = sock.paceAt
+  if (now > pacedAt) sock.paceAt = now
   if (segment !== null) {
-    const now = host.now()
     segment.sentAt = now
     if (segment.firstSentAt < 0) segment.firstSentAt = now
   }
@@ -71,6 +74,7 @@ export const transmit = (sock: TcpSock, segment: Segment | null, seq: number, fl
   if (segment !== null && error === 0) {
     TimeOrder.append(sock, segment)
     Rate.segmentSent(sock, segment)
+    if (sock.isPaced) Pacing.segmentSent(sock, segment, pacedAt)
   }
   return error
 }

@@ -3,6 +3,7 @@ import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Collapse from "./Collapse.ts"
 import * as Counters from "./Counters.ts"
 import * as Output from "./Output.ts"
+import * as Pacing from "./Pacing.ts"
 import * as Points from "./Points.ts"
 import * as SendQueue from "./SendQueue.ts"
 import * as State from "./State.ts"
@@ -105,6 +106,7 @@ export const retransmitQueue = (sock: TcpSock): void => {
   let hasHole = false
   let segment = sock.retransmitHint ?? head
   for (; segment !== null; segment = segment.next) {
+    if (Pacing.isHeld(sock)) break
     if (!hasHole) sock.retransmitHint = segment
     const room = sock.sndCwnd - packetsInFlight(sock)
     if (room <= 0 || sock.retransOut >= sock.lostOut) break
@@ -125,7 +127,7 @@ export const retransmitQueue = (sock: TcpSock): void => {
     if (inCwndReduction(sock)) sock.prrOut += count
     if (segment === head && sock.pending !== PENDING_REO_TIMEOUT) restarts = true
   }
-  if (restarts) Timers.resetXmit(sock, PENDING_RETRANS, sock.rtoUs)
+  if (restarts) Timers.resetXmit(sock, PENDING_RETRANS, sock.rtoUs + Pacing.delayUs(sock))
 }
 
 const deferRest = (sock: TcpSock): void => {

@@ -16,6 +16,7 @@ import * as TcpHeader from "@darkfiber/wire/Tcp"
 import * as TcpOptions from "@darkfiber/wire/TcpOptions"
 import { finish32 } from "@darkfiber/sim/Random"
 import { AckSample } from "./AckSample.ts"
+import { CubicParameters } from "./CubicParameters.ts"
 import * as Congestions from "./Congestions.ts"
 import * as Counters from "./Counters.ts"
 import * as Drops from "./Drops.ts"
@@ -28,10 +29,11 @@ import * as State from "./State.ts"
 import * as TimeWait from "./TimeWait.ts"
 import * as TimeWaitInput from "./TimeWaitInput.ts"
 import * as TimerHandlers from "./TimerHandlers.ts"
+import * as Xmit from "./Xmit.ts"
 import { TcpSock } from "./TcpSock.ts"
 import type { Segment } from "./Segment.ts"
 import type { RequestSock } from "./RequestSock.ts"
-import { OBJECT_TCP, RANDOM_SECRET, TIMER_DELACK, TIMER_RETRANSMIT, type TcpHost } from "./TcpHost.ts"
+import { OBJECT_TCP, RANDOM_SECRET, TIMER_DELACK, TIMER_PACING, TIMER_RETRANSMIT, type TcpHost } from "./TcpHost.ts"
 import type { TcpNet } from "./TcpNet.ts"
 import { type Endpoint, KIND_REQUEST, KIND_TIME_WAIT } from "./Endpoint.ts"
 import type { TimeWaitSock } from "./TimeWaitSock.ts"
@@ -52,6 +54,8 @@ export class Tcp {
   readonly sent: TcpOptions.TcpOptions
   /** What the ACK in hand tells. */
   readonly ackSample: AckSample
+  /** /sys/module/tcp_cubic/parameters. */
+  readonly cubic: CubicParameters
   /** Full sockets, orphans among them, TIME_WAIT socks. */
   socketCount: number
   orphanCount: number
@@ -80,6 +84,7 @@ export class Tcp {
     this.received = TcpOptions.make()
     this.sent = TcpOptions.make()
     this.ackSample = new AckSample()
+    this.cubic = new CubicParameters()
     this.socketCount = 0
     this.orphanCount = 0
     this.timeWaitCount = 0
@@ -182,6 +187,7 @@ export class Tcp {
     if (sock.destroyed) return
     if (kind === TIMER_RETRANSMIT) TimerHandlers.writeTimer(sock)
     else if (kind === TIMER_DELACK) TimerHandlers.delackTimer(sock)
+    else if (kind === TIMER_PACING) Xmit.resume(sock)
     else TimerHandlers.keepaliveTimer(sock)
   }
 

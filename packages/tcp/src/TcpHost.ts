@@ -24,8 +24,9 @@ export const objectCaches = ["TCP", "request_sock_TCP", "tw_sock_TCP", "tcp_bind
 /** What chance is wanted for, in `random32`: each is a stream of its own. */
 export const RANDOM_SECRET = 0
 export const RANDOM_PORT = 1
+export const RANDOM_CYCLE = 2
 /** Names of the random streams. */
-export const randomPurposes = ["tcp-secret", "tcp-port"] as const
+export const randomPurposes = ["tcp-secret", "tcp-port", "tcp-cycle"] as const
 
 /** Which timer it is, in `makeTimer` and `onTimer`. */
 export const TIMER_RETRANSMIT = 0
@@ -33,13 +34,16 @@ export const TIMER_DELACK = 1
 export const TIMER_KEEPALIVE = 2
 export const TIMER_REQUEST = 3
 export const TIMER_TIME_WAIT = 4
+/** Exact, not at a jiffy (Linux: an hrtimer). */
+export const TIMER_PACING = 5
 /** The kernel function that each timer calls. */
 export const timerFunctions = [
   "tcp_write_timer",
   "tcp_delack_timer",
   "tcp_keepalive_timer",
   "reqsk_timer_handler",
-  "tw_timer_handler"
+  "tw_timer_handler",
+  "tcp_pace_kick"
 ] as const
 
 /** A kernel timer. Arming an armed one moves it. */

@@ -88,6 +88,8 @@ export interface TcpInfo {
 
 /** What an unsigned field says that is not known (~0U). */
 const UNKNOWN = 0xffff_ffff
+/** ~0ULL, as near as a number comes to it. */
+const UNLIMITED = 0xffff_ffff * 0x1_0000_0000
 
 /** Bytes a second (Linux: tcp_compute_delivery_rate). */
 const deliveryRate = (sock: TcpSock): number =>
@@ -151,8 +153,8 @@ export const read = (sock: TcpSock): TcpInfo => {
     rcv_rtt: sock.rcvRttUs >> 3,
     rcv_space: sock.rcvqSpace,
     total_retrans: sock.totalRetrans,
-    pacing_rate: sock.pacingRate,
-    max_pacing_rate: sock.options.maxPacingRate,
+    pacing_rate: Math.min(sock.pacingRate, UNLIMITED),
+    max_pacing_rate: Math.min(sock.options.maxPacingRate, UNLIMITED),
     bytes_acked: sock.bytesAcked,
     bytes_received: sock.bytesReceived,
     segs_out: sock.segsOut,

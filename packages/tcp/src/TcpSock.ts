@@ -158,8 +158,13 @@ export class TcpSock extends Endpoint implements TimerOwner {
   /** Largest super-segment payload, bytes (sk_gso_max_size), and wire segments in one. */
   gsoMaxSize: number
   gsoMaxSegs: number
-  /** Bytes a second. */
+  /** Bytes a second; Infinity before it is known. */
   pacingRate: number
+  /** TCP itself keeps to the pacing rate (SK_PACING_NEEDED). */
+  isPaced: boolean
+  /** When the next segment may leave by that rate, or when the last one did, ns (tcp_wstamp_ns). */
+  paceAt: number
+  pacingTimer: TcpTimer | null
   options: SockOptions
 
   // bind
@@ -390,7 +395,10 @@ export class TcpSock extends Endpoint implements TimerOwner {
     this.deferred = false
     this.gsoMaxSize = 65_536
     this.gsoMaxSegs = 65_535
-    this.pacingRate = 0x7fff_ffff
+    this.pacingRate = Infinity
+    this.isPaced = false
+    this.paceAt = 0
+    this.pacingTimer = null
     this.options = defaultOptions
     this.bucket = null
     this.bindNext = null

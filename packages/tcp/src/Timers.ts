@@ -3,6 +3,7 @@
  * (one timer). Each is made when it is first armed. What they do is TimerHandlers.ts (RFC 6298, RFC 1122 §4.2.3.6; Linux:
  * net/ipv4/tcp_timer.c).
  */
+import * as Pacing from "./Pacing.ts"
 import { PENDING_LOSS_PROBE, PENDING_PROBE0, PENDING_REO_TIMEOUT, PENDING_RETRANS, type TcpSock } from "./TcpSock.ts"
 import { clockMs } from "./Clock.ts"
 import { TIMER_DELACK, TIMER_KEEPALIVE, TIMER_RETRANSMIT } from "./TcpHost.ts"
@@ -50,7 +51,7 @@ export const rearmRto = (sock: TcpSock): void => {
     return
   }
   const isOther = sock.pending === PENDING_REO_TIMEOUT || sock.pending === PENDING_LOSS_PROBE
-  resetXmit(sock, PENDING_RETRANS, isOther ? Math.max(rtoRemainingUs(sock), 1) : sock.rtoUs)
+  resetXmit(sock, PENDING_RETRANS, (isOther ? Math.max(rtoRemainingUs(sock), 1) : sock.rtoUs) + Pacing.delayUs(sock))
 }
 
 export const clearAll = (sock: TcpSock): void => {
@@ -59,6 +60,7 @@ export const clearAll = (sock: TcpSock): void => {
   sock.retransmitTimer?.cancel()
   sock.delackTimer?.cancel()
   sock.keepaliveTimer?.cancel()
+  sock.pacingTimer?.cancel()
 }
 
 export const armDelack = (sock: TcpSock, at: number): void => {

@@ -8,11 +8,13 @@ import type { Segment } from "./Segment.ts"
 /** Wire segments in a super-segment (Linux: tcp_tso_autosize): about a millisecond's worth, more on short paths. */
 export const segments = (sock: TcpSock, mss: number): number => {
   const sysctl = sock.net.sysctl
+  const own = sock.congestion.minTsoSegments
+  const least = own === null ? sysctl.minTsoSegs : own(sock)
   let bytes = Math.floor(sock.pacingRate / 1024)
   const shift = sock.minRttUs >> sysctl.tsoRttLog
   if (shift < 31) bytes += sock.gsoMaxSize >> shift
   bytes = Math.min(bytes, sock.gsoMaxSize - 1 - 60 - 20)
-  return Math.min(Math.max(Math.floor(bytes / mss), sysctl.minTsoSegs), sock.gsoMaxSegs)
+  return Math.min(Math.max(Math.floor(bytes / mss), least), sock.gsoMaxSegs)
 }
 
 /**
@@ -23,10 +25,10 @@ export const segments = (sock: TcpSock, mss: number): number => {
 export const isThrottled = (sock: TcpSock, segment: Segment, factor: number): boolean => {
   const waiting = sock.tcp.host.wmemAlloc(sock)
   if (waiting === 0) return false
-  const limit =
-    Math.min(Math.max(2 * segment.truesize, Math.floor(sock.pacingRate / 1024)), sock.net.sysctl.limitOutputBytes) *
-    (1 << factor)
-  if (waiting <= limit || sock.rtxQueue.head === null) return false
+  let limit = Math.max(2 * segment.truesize, Math.floor(sock.pacingRate / 1024))
+  if (!sock.isPaced) limit = Math.min(limit, sock.net.sysctl.limitOutputBytes)
+  // With one segment out, or none, nothing would come back to go on with.
+  if (waiting <= limit * (1 << factor) || sock.rtxQueue.head === sock.rtxQueue.tail) return false
   sock.throttled = true
   return true
 }

@@ -7,6 +7,7 @@ import * as Chrono from "./Chrono.ts"
 import * as CwndUse from "./CwndUse.ts"
 import * as LossProbe from "./LossProbe.ts"
 import * as Output from "./Output.ts"
+import * as Pacing from "./Pacing.ts"
 import * as Points from "./Points.ts"
 import * as Retransmit from "./Retransmit.ts"
 import * as SendQueue from "./SendQueue.ts"
@@ -14,7 +15,6 @@ import * as State from "./State.ts"
 import * as TsoSize from "./TsoSize.ts"
 import { CA_RECOVERY, NAGLE_CORK, NAGLE_PUSH, type TcpSock, packetsInFlight, windowEnd } from "./TcpSock.ts"
 import { type Segment, isAfter, isBefore } from "./Segment.ts"
-import { clockMs } from "./Clock.ts"
 import { inCwndReduction } from "./Congestion.ts"
 
 /** A small segment that is not yet acknowledged is on its way (Linux: tcp_minshall_check). */
@@ -47,7 +47,8 @@ const DEFER_DATA = 3
 
 /** Whether waiting for another ACK makes a larger super-segment, and what is waited for (Linux: tcp_tso_should_defer). */
 const deferral = (sock: TcpSock, segment: Segment, segments: number): number => {
-  if (sock.caState >= CA_RECOVERY || ((clockMs(sock) - sock.lsndtimeMs) | 0) > 1) return SEND_NOW
+  // Only right after another: waiting would make a burst else (Linux: 1 ms since the last segment of any kind).
+  if (sock.caState >= CA_RECOVERY || sock.tcp.host.now() - sock.paceAt > 1_000_000) return SEND_NOW
   const windowRoom = (windowEnd(sock) - segment.seq) | 0
   const cwndRoom = (sock.sndCwnd - packetsInFlight(sock)) * sock.mssCache
   const limit = Math.min(windowRoom, cwndRoom)
@@ -113,6 +114,7 @@ export const writeXmit = (sock: TcpSock, mss: number, nonagle: number, pushOne: 
       result = MORE
       break
     }
+    if (Pacing.isHeld(sock)) break
     SendQueue.setGso(segment, mss)
     let quota = CwndUse.quota(sock)
     if (quota === 0) {
