@@ -50,7 +50,9 @@ export const transmit = (sock: TcpSock, segment: Segment | null, seq: number, fl
     length = Options.writeEstablished(sock)
   }
   const ack = (flags & Tcp.ACK) !== 0 ? sock.rcvNxt : 0
-  Tcp.write(header, 0, sock.localPort, sock.remotePort, seq, ack, flags, window)
+  // A super-segment is pushed, so that the receiver's GRO lets go of it.
+  const sent = segment !== null && segment.gsoSegments > 1 ? flags | Tcp.PSH : flags
+  Tcp.write(header, 0, sock.localPort, sock.remotePort, seq, ack, sent, window)
   Tcp.setHeaderLength(header, 0, length)
   const payload = segment === null ? 0 : segment.length
   const count = segment === null ? 1 : segment.gsoSegments
