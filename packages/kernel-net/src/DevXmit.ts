@@ -25,6 +25,7 @@ import {
 import { DEV_HARD_START_XMIT, DEV_QUEUE_XMIT, SCH_DIRECT_XMIT } from "./Points.ts"
 import type { Qdisc } from "./Qdisc.ts"
 import * as Skb from "./Skb.ts"
+import { STAMP_SCHED, stampSched } from "./SkbStamp.ts"
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type SkBuff, SkBuffList } from "./SkBuff.ts"
 import * as Sysctl from "./Sysctl.ts"
 
@@ -40,6 +41,7 @@ const IPV4 = 0x0800
 export const devQueueXmit = (core: Core, skb: SkBuff): number => {
   const dev = skb.dev!
   core.visit(DEV_QUEUE_XMIT, dev.net.id, dev.index, skb.traceId, skb.length)
+  if ((skb.stamp & STAMP_SCHED) !== 0) stampSched(core, skb)
   const queue = dev.stopped.length === 1 ? 0 : pickQueue(core, dev, skb)
   skb.queueMapping = queue
   const qdisc = dev.qdiscs[queue]

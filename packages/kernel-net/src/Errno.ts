@@ -32,6 +32,7 @@ export const ENAMETOOLONG = 36
 export const ENOSYS = 38
 export const ENOTEMPTY = 39
 export const ELOOP = 40
+export const ENOMSG = 42
 export const EPROTO = 71
 export const EBADMSG = 74
 export const EOVERFLOW = 75
@@ -97,6 +98,7 @@ const names: ReadonlyMap<number, string> = new Map(
     ENOSYS,
     ENOTEMPTY,
     ELOOP,
+    ENOMSG,
     EPROTO,
     EBADMSG,
     EOVERFLOW,

@@ -23,6 +23,7 @@ import type { PernetOperations } from "./Protocol.ts"
 import * as Drops from "./Drops.ts"
 import * as Skb from "./Skb.ts"
 import type { SkBuff } from "./SkBuff.ts"
+import { stampSent } from "./SkbStamp.ts"
 
 const MTU_310 = 65536
 const MAC_HEADER = 14
@@ -36,7 +37,12 @@ const ops: DeviceOps = {
   transmit: (core: Core, skb: SkBuff, dev: NetDevice): number => {
     const length = skb.length
     core.visit(LOOPBACK_XMIT, dev.net.id, dev.index, skb.traceId, length)
+    if (skb.stamp !== 0) stampSent(core, skb)
     Skb.orphan(core, skb)
+    if (!Skb.orphanFrags(core, skb)) {
+      skb.host.dropSkb(core, skb, Drops.NOMEM)
+      return NETDEV_TX_OK
+    }
     // The route was for sending; the receive path looks up its own.
     skb.dst = null
     if (!ethTypeTrans(skb, dev)) {

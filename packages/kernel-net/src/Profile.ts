@@ -80,7 +80,6 @@ const common: ReadonlyArray<SysctlDefault> = [
   { name: "net.core.rmem_max", scope: "global", value: 212992, min: 2304 },
   { name: "net.core.wmem_default", scope: "global", value: 212992, min: 4608 },
   { name: "net.core.wmem_max", scope: "global", value: 212992, min: 4608 },
-  { name: "net.core.optmem_max", scope: "global", value: 20480 },
   { name: "net.ipv4.ip_forward", scope: "net", value: 0, min: 0, max: 1 },
   { name: "net.ipv4.ip_default_ttl", scope: "net", value: 64, min: 1, max: 255 },
   { name: "net.ipv4.ip_no_pmtu_disc", scope: "net", value: 0 },
@@ -118,6 +117,7 @@ export const linux310: KernelProfile = {
   minFreeKbytesMax: 65536,
   sysctls: [
     ...common,
+    { name: "net.core.optmem_max", scope: "global", value: 20480 },
     { name: "net.core.somaxconn", scope: "net", value: 128, min: 0, max: 65535 },
     { name: "net.ipv4.ip_local_port_range", scope: "global", value: [32768, 61000], min: 1, max: 65535 },
     { name: "net.ipv4.conf.default.rp_filter", scope: "net", value: 1 },
@@ -148,6 +148,7 @@ export const linux6x: KernelProfile = {
   minFreeKbytesMax: 262144,
   sysctls: [
     ...common,
+    { name: "net.core.optmem_max", scope: "global", value: 131072 },
     { name: "net.core.netdev_budget_usecs", scope: "global", value: 8000 },
     { name: "net.core.somaxconn", scope: "net", value: 4096, min: 0, max: 65535 },
     { name: "net.ipv4.ip_local_port_range", scope: "net", value: [32768, 60999], min: 1, max: 65535 },

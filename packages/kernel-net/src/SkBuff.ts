@@ -10,6 +10,7 @@
  * Offsets (`data`, `*Header`) are absolute in the world's slab. Buffers are pooled per host and have one shape. Each one
  * ends once: delivered, dropped with a reason, or freed by its sender when the device is done (`Host` counts).
  */
+import type { Core } from "@darkfiber/hardware/cpu/Core"
 import type { SlabCache } from "@darkfiber/memory/SlabCache"
 import type { Dst } from "./Dst.ts"
 import type { NetDevice } from "./NetDevice.ts"
@@ -38,6 +39,15 @@ export type Destination = Dst
 export const FCLONE_NONE = 0
 export const FCLONE_ORIGINAL = 1
 export const FCLONE_CLONE = 2
+
+/** What stands in `skb.zerocopy`: a program's pages lie in the buffer, and the program is to know when they do not any more. */
+export interface ZerocopyHold {
+  get(): void
+  /** One buffer less has them. */
+  put(core: Core | null): void
+  /** They were copied after all. */
+  copied(): void
+}
 
 /** What stands in `skb.conntrack`. */
 export interface ConntrackReference {
@@ -113,6 +123,11 @@ export class SkBuff {
   ipFlags: number
   /** The protocol's own: TCP's segment. Stays with the pooled buffer. */
   cb: unknown
+  /** Pages of a program (MSG_ZEROCOPY); null for the kernel's own. */
+  zerocopy: ZerocopyHold | null
+  /** Time stamps to report, STAMP_* (SkbStamp.ts), and the byte they are about. */
+  stamp: number
+  stampKey: number
 
   constructor(host: Host) {
     this.host = host
@@ -160,11 +175,14 @@ export class SkBuff {
     this.flags = 0
     this.ipFlags = 0
     this.cb = null
+    this.zerocopy = null
+    this.stamp = 0
+    this.stampKey = 0
   }
 
   /** Back to the start values of every field that a new packet must not inherit. `cb` stays. */
   reset(): void {
-    if (this.frame >= 0 || this.fragCount > 0 || this.fragList !== null)
+    if (this.frame >= 0 || this.fragCount > 0 || this.fragList !== null || this.zerocopy !== null)
       throw new Error("a buffer with data was pooled")
     this.live = false
     this.next = null
@@ -203,6 +221,7 @@ export class SkBuff {
     this.counted = false
     this.flags = 0
     this.ipFlags = 0
+    this.stamp = 0
   }
 
   /** Bytes from `data` on, head and fragments together (Linux: skb->len). */

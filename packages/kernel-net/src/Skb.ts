@@ -180,6 +180,11 @@ const releaseData = (host: Host, core: Core | null, skb: SkBuff, cpu: number): v
   }
   for (let i = 0; i < skb.fragCount; i++) host.putPage(skb.frags[i * 3]!, cpu)
   skb.fragCount = 0
+  if (skb.zerocopy !== null) {
+    const hold = skb.zerocopy
+    skb.zerocopy = null
+    hold.put(core)
+  }
   for (let part = skb.fragList; part !== null;) {
     const next: SkBuff | null = part.next
     part.next = null
@@ -274,6 +279,39 @@ const shareFrags = (host: Host, skb: SkBuff, copy: SkBuff): void => {
     pages.get(skb.frags[at]!)
     copy.addFrag(skb.frags[at]!, skb.frags[at + 1]!, skb.frags[at + 2]!)
   }
+  if (skb.zerocopy !== null) {
+    copy.zerocopy = skb.zerocopy
+    skb.zerocopy.get()
+  }
+}
+
+/**
+ * The packet goes to a receiver on this host, who may keep it for long: pages of a program are copied, so that the program
+ * has them back (Linux: skb_orphan_frags_rx, skb_copy_ubufs).
+ *
+ * @returns false without memory
+ */
+export const orphanFrags = (core: Core, skb: SkBuff): boolean => {
+  const hold = skb.zerocopy
+  if (hold === null) return true
+  const host = skb.host
+  const pages = host.world.pages
+  for (let i = 0; i < skb.fragCount; i++) {
+    const at = i * 3
+    const page = skb.frags[at]!
+    const fresh = host.allocPage(core.index)
+    if (fresh < 0) return false
+    const from = pages.offset(page) + skb.frags[at + 1]!
+    pages.bytes.copyWithin(pages.offset(fresh) + skb.frags[at + 1]!, from, from + skb.frags[at + 2]!)
+    skb.frags[at] = fresh
+    host.putPage(page, core.index)
+  }
+  core.charge(host.costTable.copy(skb.dataLength))
+  host.copiedBytes += skb.dataLength
+  skb.zerocopy = null
+  hold.copied()
+  hold.put(core)
+  return true
 }
 
 /** Everything but data, queue links, owner and account. */
@@ -300,6 +338,8 @@ const copyMeta = (from: SkBuff, to: SkBuff): void => {
   to.weight = from.weight
   to.flags = from.flags
   to.ipFlags = from.ipFlags
+  to.stamp = from.stamp
+  to.stampKey = from.stampKey
 }
 
 /** A linear copy of its own, with `headers` bytes of room in front. Linux: skb_copy */

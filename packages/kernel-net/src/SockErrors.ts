@@ -32,7 +32,7 @@ export class SockReport {
   readonly payload: Uint8Array
   /** Who reported it (an ICMP error), int32; 0 for nobody. */
   readonly offender: number
-  /** Bytes counted against the receive buffer, and given back to option memory. */
+  /** Bytes counted against the receive buffer; 0 for a report whose buffer is of the option memory. */
   readonly truesize: number
 
   constructor(
@@ -44,7 +44,8 @@ export class SockReport {
     data: number,
     time: number,
     payload: Uint8Array,
-    offender = 0
+    offender = 0,
+    truesize = REPORT_BYTES + payload.length
   ) {
     this.next = null
     this.errno = errno
@@ -56,7 +57,7 @@ export class SockReport {
     this.time = time
     this.payload = payload
     this.offender = offender
-    this.truesize = REPORT_BYTES + payload.length
+    this.truesize = truesize
   }
 }
 
@@ -126,6 +127,7 @@ export const takeReport = (sk: Sock): SockReport | null => {
   const errors = sk.extra === null ? null : sk.extra.errors
   const first = errors === null ? null : errors.shift()
   if (errors === null || first === null) return null
+  if (first.truesize === 0) (sk.extra as SockExtra).optionMemory -= REPORT_BYTES
   const next = errors.head
   if (next !== null && next.origin === ORIGIN_ICMP) sk.error = next.errno
   else if (first.origin === ORIGIN_ICMP) sk.error = 0

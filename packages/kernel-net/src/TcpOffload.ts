@@ -39,6 +39,7 @@ const segment = (core: Core, skb: SkBuff, into: SkBuffList): number => {
     const piece = Skb.alloc(host, core, headers, length)
     if (piece === null) return -ENOMEM
     fill(skb, piece, headers, offset, length, i, i === pieces - 1)
+    if (skb.stamp !== 0) giveStamp(skb, piece, i32(bytes, tcp + SEQUENCE), offset, length)
     into.push(piece)
   }
   if (counted) host.island.ledger.created += pieces - skb.weight
@@ -46,6 +47,14 @@ const segment = (core: Core, skb: SkBuff, into: SkBuffList): number => {
   skb.counted = false
   giveMemory(skb, into, pieces)
   return 0
+}
+
+/** The stamp goes with the piece that has its byte. Linux: tcp_gso_tstamp */
+const giveStamp = (skb: SkBuff, piece: SkBuff, sequence: number, offset: number, length: number): void => {
+  const place = (skb.stampKey - sequence) | 0
+  if (place < offset || place >= offset + length) return
+  piece.stamp = skb.stamp
+  piece.stampKey = skb.stampKey
 }
 
 /** Writes one piece: the headers with what differs, then the payload. */

@@ -9,12 +9,10 @@ import * as Points from "./Points.ts"
 import { MSG_DONTWAIT, MSG_WAITFORONE, type Socket } from "./Socket.ts"
 import type { SocketAddress } from "./SocketCalls.ts"
 import { onFile, onSocket, readFile, receive, send, writeFile } from "./SocketCalls.ts"
+import { RECORD_MASK } from "./SendStamp.ts"
 import * as O from "./SocketOptions.ts"
 import { CALL_DONE, CALL_MORE, done, type SystemCall } from "./SystemCall.ts"
 import type { Task } from "./Task.ts"
-
-/** Time stamps a control message may ask for (Linux: SOF_TIMESTAMPING_TX_RECORD_MASK, without hardware). */
-const RECORD_MASK = O.SOF_TIMESTAMPING_TX_SOFTWARE | O.SOF_TIMESTAMPING_TX_SCHED | O.SOF_TIMESTAMPING_TX_ACK
 
 /** Most messages of one call (Linux: UIO_MAXIOV too). */
 const MESSAGES_MAX = IOV_MAX
@@ -61,16 +59,6 @@ const areSendable = (message: Message): boolean => {
     if (type !== O.SO_TIMESTAMPING || typeof data !== "number" || (data & ~RECORD_MASK) !== 0) return false
   }
   return true
-}
-
-/** The time stamps that a message asks for, beyond the socket's own flags. */
-export const stampFlagsOf = (message: Message | null, tsFlags: number): number => {
-  if (message === null) return tsFlags
-  let flags = tsFlags
-  for (const { level, type, data } of message.control) {
-    if (level === O.SOL_SOCKET && type === O.SO_TIMESTAMPING) flags = (flags & ~RECORD_MASK) | (data as number)
-  }
-  return flags
 }
 
 const receiveMessage = (core: Core, task: Task, socket: Socket): number => {

@@ -3,6 +3,7 @@ import type { Core } from "@darkfiber/hardware/cpu/Core"
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import type { File } from "./Files.ts"
 import { BadPointer } from "./Message.ts"
+import { PageSource } from "./PageSource.ts"
 import * as Points from "./Points.ts"
 import {
   MSG_ERRQUEUE,
@@ -122,6 +123,7 @@ export const send = (core: Core, task: Task, socket: Socket): number => {
   if (task.phase === 0) {
     if (!isRange(task.argument, task.r1, task.r2)) return done(task, -Errno.EFAULT)
     if (!(task.r5 >= -1 && task.r5 <= 65_535)) return done(task, -Errno.EINVAL)
+    if (task.moved === 0 && !(task.value instanceof PageSource)) task.value = null
   }
   return socket.ops.send(core, task, socket)
 }

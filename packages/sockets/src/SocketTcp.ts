@@ -7,6 +7,9 @@ import type { Core } from "@darkfiber/hardware/cpu/Core"
 import { STEP_MAX } from "@darkfiber/hardware/cpu/CostTable"
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import type { Netns } from "@darkfiber/kernel-net/Netns"
+import { hasReports } from "@darkfiber/kernel-net/SockErrors"
+import { SOCK_ZEROCOPY } from "@darkfiber/kernel-net/SockExtra"
+import type { SkBuff } from "@darkfiber/kernel-net/SkBuff"
 import * as Close from "@darkfiber/tcp/Close"
 import * as FastOpen from "@darkfiber/tcp/FastOpen"
 import * as Handshake from "@darkfiber/tcp/Handshake"
@@ -17,6 +20,7 @@ import { DEFER_CONNECT, type TcpSock } from "@darkfiber/tcp/TcpSock"
 import { timeoutOf } from "./Datagram.ts"
 import { SIOCINQ, SIOCOUTQ, SIOCOUTQNSD } from "./Ioctl.ts"
 import { BadPointer } from "./Message.ts"
+import { PageSource } from "./PageSource.ts"
 import { POLLERR, POLLHUP, POLLOUT, POLLRDHUP } from "./Poll.ts"
 import {
   AF_INET,
@@ -27,6 +31,7 @@ import {
   MSG_PEEK,
   MSG_TRUNC,
   MSG_WAITALL,
+  MSG_ZEROCOPY,
   SOCK_STREAM,
   Socket,
   type SocketOps,
@@ -39,10 +44,12 @@ import * as O from "./SocketOptions.ts"
 import type { OptionValue } from "./SocketOptions.ts"
 import { putTimestamps } from "./SocketReports.ts"
 import { lockSock, releaseSock, spin } from "./SockLock.ts"
+import { stampTail } from "./SendStamp.ts"
 import { CALL_BLOCK, CALL_DONE, CALL_MORE, done } from "./SystemCall.ts"
 import type { Task } from "./Task.ts"
 import type { TcpGlue } from "./TcpGlue.ts"
 import { IPPROTO_TCP, type TcpKernelSock } from "./TcpKernelSock.ts"
+import * as Zerocopy from "./Zerocopy.ts"
 import { getTcpOption, setTcpOption, syncToTcp } from "./TcpSocketOptions.ts"
 
 /** Most bytes one step copies, however fast the copy. */
@@ -159,21 +166,54 @@ class TcpOps implements SocketOps {
       if (isFastOpen(socket, flags)) return this.openAndSend(core, task, socket)
       if (!lockSock(core, task, socket)) return CALL_BLOCK
       task.phase = 1
+      if ((flags & MSG_ZEROCOPY) !== 0 && !this.pin(task, socket)) {
+        releaseSock(core, socket)
+        return done(task, -Errno.ENOBUFS)
+      }
     }
     const sock = this.owned(core, socket)
     const left = task.r2 - task.moved
     const length = left < this.stepBytes ? left : this.stepBytes
-    const sent = Stream.sendStep(sock, task.argument as Uint8Array, task.r1 + task.moved, length, flags)
+    const source = task.value instanceof PageSource ? task.value : (task.argument as Uint8Array)
+    const sent = Stream.sendStep(sock, source, task.r1 + task.moved, length, flags)
     if (sent > 0) task.moved += sent
     if (sent > 0 && task.moved < task.r2) return CALL_MORE
+    const timeout = timeoutOf(task, socket, flags, false)
+    if (task.moved > 0 && (sent !== -Errno.EAGAIN || timeout === 0)) stampTail(socket.sk, sock, task.message)
     Stream.sendDone(sock, flags)
     releaseSock(core, socket)
     task.phase = 0
-    if (sent !== -Errno.EAGAIN) return this.finish(task, sent < 0 ? sent : 0)
+    if (sent !== -Errno.EAGAIN) return this.sent(core, task, sent < 0 ? sent : 0)
     // What waited in the backlog may have made room, or ended the connection.
     if ((Stream.poll(sock) & (POLLOUT | POLLERR)) !== 0) return CALL_MORE
-    const verdict = task.waitOn(core, socket.wait, false, timeoutOf(task, socket, flags, false))
-    return verdict === CALL_DONE ? this.finish(task, task.result) : verdict
+    const verdict = task.waitOn(core, socket.wait, false, timeout)
+    return verdict === CALL_DONE ? this.sent(core, task, task.result) : verdict
+  }
+
+  /** MSG_ZEROCOPY, where the socket allows it: the program's pages instead of its bytes. False without option memory. */
+  private pin(task: Task, socket: Socket): boolean {
+    const sk = socket.sk as TcpKernelSock
+    const bytes = task.argument
+    if (sk.extra === null || (sk.extra.flags & SOCK_ZEROCOPY) === 0) return true
+    if (task.value !== null || task.r2 === 0 || !(bytes instanceof Uint8Array)) return true
+    const { tail } = sk.tcp.writeQueue
+    const send = Zerocopy.begin(sk, tail === null ? null : (tail.buffer as SkBuff), task.r2)
+    if (send === null) return false
+    const pieces = task.message === null ? [bytes.subarray(task.r1, task.r1 + task.r2)] : task.message.iov
+    task.r1 = 0
+    task.value = new Zerocopy.PinnedBytes(send, pieces, task.r2)
+    return true
+  }
+
+  /** The end of a send. */
+  private sent(core: Core, task: Task, status: number): number {
+    const source = task.value
+    if (source instanceof Zerocopy.PinnedBytes) {
+      task.value = null
+      if (task.moved > 0 || status >= 0) source.send.put(core)
+      else source.send.abort(core)
+    }
+    return this.finish(task, status)
   }
 
   receive(core: Core, task: Task, socket: Socket): number {
@@ -234,7 +274,7 @@ class TcpOps implements SocketOps {
 
   poll(core: Core, socket: Socket): number {
     this.glue.core = core
-    return Stream.poll(tcpOf(socket))
+    return Stream.poll(tcpOf(socket)) | (hasReports(socket.sk) ? POLLERR : 0)
   }
 
   /** SO_LINGER: close() has said what it has to say, and waits until the peer has it all (Linux: sk_stream_wait_close). */
@@ -300,15 +340,17 @@ class TcpOps implements SocketOps {
   /** A send that also connects: with MSG_FASTOPEN, or the first one after a deferred connect() (tcp_sendmsg_fastopen). */
   private openAndSend(core: Core, task: Task, socket: Socket): number {
     const sock = this.enter(core, socket)
-    const begun = FastOpen.begin(sock, task.argument as Uint8Array, task.r1, task.r2)
-    if (begun !== 0) return done(task, begun)
+    if ((task.r3 & MSG_ZEROCOPY) !== 0 && !this.pin(task, socket)) return done(task, -Errno.ENOBUFS)
+    const source = task.value instanceof PageSource ? task.value : (task.argument as Uint8Array)
+    const begun = FastOpen.begin(sock, source, task.r1, task.r2)
+    if (begun !== 0) return this.sent(core, task, begun)
     const status = this.openFast(task, socket, sock)
     const isOut = isConnecting(sock)
     const copied = FastOpen.end(sock)
     this.leave(core, socket, 0)
-    if (!isOut || status !== -Errno.EINPROGRESS) return done(task, status)
-    if (task.file?.nonblock === true || (task.r3 & MSG_DONTWAIT) !== 0) return done(task, copied > 0 ? copied : status)
+    if (!isOut || status !== -Errno.EINPROGRESS) return this.sent(core, task, status)
     task.moved = copied
+    if (task.file?.nonblock === true || (task.r3 & MSG_DONTWAIT) !== 0) return this.sent(core, task, status)
     task.r3 &= ~MSG_FASTOPEN
     task.phase = OPENING
     if (copied < task.r2) sock.writePending++
@@ -335,11 +377,12 @@ class TcpOps implements SocketOps {
       const verdict = task.waitOn(core, socket.wait, false, socket.sendTimeout)
       if (verdict === CALL_BLOCK) return verdict
       if (isPending) sock.writePending--
-      return this.finish(task, task.result)
+      return this.sent(core, task, task.result)
     }
     if (isPending) sock.writePending--
     const status = this.endConnect(socket, sock)
-    if (status !== 0 || !isPending) return done(task, status !== 0 ? status : task.moved)
+    if (status !== 0) task.moved = 0
+    if (status !== 0 || !isPending) return this.sent(core, task, status)
     task.phase = 0
     return CALL_MORE
   }

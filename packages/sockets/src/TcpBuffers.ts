@@ -130,6 +130,10 @@ export const split = (host: Host, core: Core, segment: Segment, bytes: number): 
     }
     before += size
   }
+  if (skb.zerocopy !== null && other.fragCount > 0) {
+    other.zerocopy = skb.zerocopy
+    skb.zerocopy.get()
+  }
   const moved = segment.length - bytes
   skb.fragCount = kept
   skb.dataLength -= moved

@@ -19,11 +19,12 @@ import type { Netns } from "@darkfiber/kernel-net/Netns"
 import type { TransportProtocol } from "@darkfiber/kernel-net/Protocol"
 import * as Route from "@darkfiber/kernel-net/Route"
 import * as Skb from "@darkfiber/kernel-net/Skb"
+import * as SkbStamp from "@darkfiber/kernel-net/SkbStamp"
 import { FCLONE_ORIGINAL, type SkBuff } from "@darkfiber/kernel-net/SkBuff"
 import type { RandomStream } from "@darkfiber/sim/Random"
 import type { SlabCache } from "@darkfiber/memory/SlabCache"
 import type { TcpProfile } from "@darkfiber/tcp/Profile"
-import type { Segment } from "@darkfiber/tcp/Segment"
+import { type Segment, STAMP_ACK } from "@darkfiber/tcp/Segment"
 import {
   type Bytes,
   type TcpHost,
@@ -38,6 +39,7 @@ import { TcpNet } from "@darkfiber/tcp/TcpNet"
 import { TcpSock } from "@darkfiber/tcp/TcpSock"
 import * as Xmit from "@darkfiber/tcp/Xmit"
 import * as Ipv4 from "@darkfiber/wire/Ipv4"
+import { PageSink, PageSource } from "./PageSource.ts"
 import { spin } from "./SockLock.ts"
 import * as TcpBuffers from "./TcpBuffers.ts"
 import { IPPROTO_TCP, TcpKernelSock } from "./TcpKernelSock.ts"
@@ -144,7 +146,9 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
   }
 
   append(segment: Segment, source: Bytes, at: number, length: number): number {
-    if (!(source instanceof Uint8Array)) return -Errno.EFAULT
+    if (!(source instanceof Uint8Array)) {
+      return source instanceof PageSource ? source.append(this, segment, at, length) : -Errno.EFAULT
+    }
     const core = this.core
     const taken = TcpBuffers.append(this.host, core, this.pages[core.index]!, segment, source, at, length)
     core.charge(this.host.costTable.copy(taken))
@@ -169,14 +173,18 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
 
   copyOut(segment: Segment, offset: number, into: Bytes, at: number, length: number): number {
     this.lastReceivedAt = segment.receivedAt
-    if (!(into instanceof Uint8Array)) return 0
+    if (!(into instanceof Uint8Array)) return into instanceof PageSink ? into.take(this, segment, offset, length) : 0
     Skb.copyBits(segment.buffer as SkBuff, offset, length, into, at)
     this.core.charge(this.host.costTable.copy(length))
     this.host.copiedBytes += length
     return length
   }
 
-  stamped(_sock: TcpSock, _segment: Segment): void {}
+  stamped(sock: TcpSock, segment: Segment): void {
+    if ((segment.stamp & STAMP_ACK) === 0) return
+    const sk = sock.owner as TcpKernelSock
+    SkbStamp.stamp(this.core, sk, segment.buffer as SkBuff, SkbStamp.STAMP_OF_ACK, segment.stampSeq)
+  }
 
   free(segment: Segment): void {
     this.host.consumeSkb(this.core, segment.buffer as SkBuff)

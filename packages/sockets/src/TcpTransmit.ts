@@ -7,13 +7,14 @@ import type { Netns } from "@darkfiber/kernel-net/Netns"
 import * as Route from "@darkfiber/kernel-net/Route"
 import * as Skb from "@darkfiber/kernel-net/Skb"
 import { CHECKSUM_PARTIAL, type SkBuff } from "@darkfiber/kernel-net/SkBuff"
-import type { Segment } from "@darkfiber/tcp/Segment"
+import { type Segment, STAMP_SCHED, STAMP_SOFTWARE } from "@darkfiber/tcp/Segment"
 import type { TcpNet } from "@darkfiber/tcp/TcpNet"
 import type { TcpSock } from "@darkfiber/tcp/TcpSock"
 import * as Checksum from "@darkfiber/wire/Checksum"
 import { HEADER_ROOM } from "./TcpBuffers.ts"
 import type { TcpGlue } from "./TcpGlue.ts"
 import { IPPROTO_TCP, type TcpKernelSock } from "./TcpKernelSock.ts"
+import { ZerocopySend } from "./Zerocopy.ts"
 
 /** Where the checksum stands in a TCP header. */
 const CHECKSUM_OFFSET = 16
@@ -32,6 +33,8 @@ export const transmit = (
 ): number => {
   const { host, core } = glue
   const sk = sock.owner as TcpKernelSock
+  const original = segment === null ? null : (segment.buffer as SkBuff)
+  if (original !== null && original.zerocopy instanceof ZerocopySend) original.zerocopy.refresh(original)
   const skb =
     segment === null ? Skb.alloc(host, core, HEADER_ROOM, 0) : Skb.clone(core, segment.buffer as SkBuff, HEADER_ROOM)
   if (skb === null) return -Errno.ENOBUFS
@@ -42,6 +45,10 @@ export const transmit = (
   skb.gsoSegments = many ? gsoSegments : 0
   skb.weight = many ? gsoSegments : 1
   if (segment === null && payloadLength === 0) skb.truesize = PURE_ACK_TRUESIZE
+  if (segment !== null && segment.stamp !== 0) {
+    skb.stamp = segment.stamp & (STAMP_SCHED | STAMP_SOFTWARE)
+    skb.stampKey = segment.stampSeq
+  }
   skb.sk = sk
   sk.wmem += skb.truesize
   host.bornSkb(skb)

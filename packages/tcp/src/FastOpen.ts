@@ -5,6 +5,7 @@
  * SYN and data are two segments in the retransmit queue, sent as one: a SYN that is sent again goes without data and without
  * the option, and the data follows when the handshake is through.
  */
+import type { Bytes } from "./TcpHost.ts"
 import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Counters from "./Counters.ts"
 import { CLIENT_ENABLE, CLIENT_NO_COOKIE, Cookie, FastOpenRequest, OPTION_SPACE, readCookie } from "./FastOpenCookie.ts"
@@ -87,7 +88,7 @@ export const defersConnect = (sock: TcpSock): boolean => {
  * @returns 0, -EOPNOTSUPP or -EALREADY; after 0 the host connects, or calls `Handshake.sendSyn` for a deferred connect(), and
  *   then {@link end}
  */
-export const begin = (sock: TcpSock, data: Uint8Array, at: number, size: number): number => {
+export const begin = (sock: TcpSock, data: Bytes, at: number, size: number): number => {
   if ((sock.net.sysctl.fastOpen & CLIENT_ENABLE) === 0) return -EOPNOTSUPP
   if (sock.fastOpen !== null) return -EALREADY
   sock.fastOpen = new FastOpenRequest(data, at, size)
@@ -153,7 +154,7 @@ const makeData = (sock: TcpSock, syn: Segment, request: FastOpenRequest, space: 
   if (data === null) return null
   data.seq = syn.seq
   const taken = space === 0 ? 0 : host.append(data, request.data, request.at, space)
-  if (space > 0 && taken === 0) {
+  if (space > 0 && taken <= 0) {
     host.free(data)
     return null
   }

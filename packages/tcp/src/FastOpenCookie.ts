@@ -2,6 +2,7 @@
  * The Fast Open option, and what a program wants in its SYN (RFC 7413 §4.1.1, RFC 6994 for the experimental form; Linux:
  * tcp_parse_fastopen_option, tcp_syn_options).
  */
+import type { Bytes } from "./TcpHost.ts"
 import type * as TcpOptions from "@darkfiber/wire/TcpOptions"
 import { COOKIE_MAX, COOKIE_MIN } from "./FastOpenKey.ts"
 import { SYN_FASTOPEN, SYN_FASTOPEN_EXP, type TcpSock } from "./TcpSock.ts"
@@ -37,13 +38,13 @@ export class Cookie {
 
 /** Data that a program wants in the SYN, and what became of it (Linux: struct tcp_fastopen_request). */
 export class FastOpenRequest {
-  readonly data: Uint8Array
+  readonly data: Bytes
   readonly at: number
   readonly size: number
   copied: number
   readonly cookie: Cookie
 
-  constructor(data: Uint8Array, at: number, size: number) {
+  constructor(data: Bytes, at: number, size: number) {
     this.data = data
     this.at = at
     this.size = size

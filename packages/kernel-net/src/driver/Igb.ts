@@ -31,6 +31,7 @@ import {
 import type { Netns } from "../Netns.ts"
 import { IGB_XMIT_FRAME } from "../Points.ts"
 import { CHECKSUM_PARTIAL, type SkBuff } from "../SkBuff.ts"
+import { stampSent } from "../SkbStamp.ts"
 import { QueueVector } from "./IgbVector.ts"
 
 /** Linux: DESC_NEEDED = MAX_SKB_FRAGS + 4. */
@@ -178,6 +179,7 @@ export class Igb implements CarrierListener {
       stopQueue(dev, queue)
       return NETDEV_TX_BUSY
     }
+    if (skb.stamp !== 0) stampSent(core, skb)
     const packet = nic.txAcquire(queue)
     packet.descriptors = descriptors
     const weight = this.fill(skb, packet, offload)

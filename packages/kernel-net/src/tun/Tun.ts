@@ -28,7 +28,9 @@ import {
 } from "../NetDevice.ts"
 import type { Netns } from "../Netns.ts"
 import { TUN_GET_USER, TUN_NET_XMIT } from "../Points.ts"
+import * as Drops from "../Drops.ts"
 import * as Skb from "../Skb.ts"
+import { stampSent } from "../SkbStamp.ts"
 import { CHECKSUM_NONE, PACKET_HOST, type SkBuff } from "../SkBuff.ts"
 
 const IPV4 = 0x0800
@@ -105,7 +107,13 @@ export class Tun implements InterruptHandler {
   private transmit(core: Core, skb: SkBuff, dev: NetDevice): number {
     const { length } = skb
     core.visit(TUN_NET_XMIT, dev.net.id, dev.index, skb.traceId, length)
+    if (skb.stamp !== 0) stampSent(core, skb)
     Skb.orphan(core, skb)
+    if (!Skb.orphanFrags(core, skb)) {
+      dev.stats.txDropped++
+      this.host.dropSkb(core, skb, Drops.NOMEM)
+      return NETDEV_TX_OK
+    }
     dev.stats.txPackets++
     dev.stats.txBytes += length
     const { reader } = this

@@ -32,6 +32,7 @@ import type { Netns } from "../Netns.ts"
 import { VETH_XMIT } from "../Points.ts"
 import { ethTypeTrans } from "../Receive.ts"
 import * as Skb from "../Skb.ts"
+import { stampSent } from "../SkbStamp.ts"
 import type { SkBuff } from "../SkBuff.ts"
 import { randomMac } from "../bridge/BridgeDevice.ts"
 
@@ -93,7 +94,13 @@ const xmit = (core: Core, skb: SkBuff, dev: NetDevice): void => {
     host.dropSkb(core, skb, Drops.DEV_READY)
     return
   }
+  if (skb.stamp !== 0) stampSent(core, skb)
   Skb.orphan(core, skb)
+  if (!Skb.orphanFrags(core, skb)) {
+    dev.stats.txDropped++
+    host.dropSkb(core, skb, Drops.NOMEM)
+    return
+  }
   if (length > peer.mtu + ETHERNET_HEADER + VLAN_ROOM && skb.gsoSize === 0) {
     dev.stats.txDropped++
     peer.stats.rxDropped++
