@@ -34,6 +34,7 @@ export const finishConnect = (sock: TcpSock): void => {
   Done.setState(sock, State.ESTABLISHED)
   finishTransfer(sock)
   sock.lsndtimeMs = clockMs(sock)
+  sock.lrcvtimeMs = sock.lsndtimeMs
   if (packetsInFlight(sock) === 0 && sock.caState !== CA_OPEN) setCaState(sock, CA_OPEN)
 }
 

@@ -297,6 +297,7 @@ const synReceivedAck = (sock: TcpSock, segment: Segment): void => {
     host.stateChanged(sock)
     host.writable(sock)
   }
+  if (sock.congestion.congControl === null) Xmit.updatePacingRate(sock)
   sock.lsndtimeMs = clockMs(sock)
   sock.rcvMss = Math.min(Math.max(Math.min(sock.advmss, sock.mssCache, sock.rcvWnd >> 1, 536), 88), 536)
 }

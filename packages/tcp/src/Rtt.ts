@@ -43,9 +43,9 @@ export const estimate = (sock: TcpSock, sampleUs: number): void => {
   sock.srttUs = srtt < 1 ? 1 : srtt
 }
 
-/** Sets the RTO from the estimate. */
+/** Sets the RTO from the estimate: whole milliseconds, rounded up. */
 export const setRto = (sock: TcpSock): void => {
-  const rto = (sock.srttUs >> 3) + sock.rttvarUs
+  const rto = Math.ceil(((sock.srttUs >> 3) + sock.rttvarUs) / 1000) * 1000
   const most = sock.net.sysctl.rtoMax * 1000
   sock.rtoUs = rto < most ? rto : most
 }

@@ -10,6 +10,7 @@ import * as Output from "./Output.ts"
 import * as Pacing from "./Pacing.ts"
 import * as Points from "./Points.ts"
 import * as Retransmit from "./Retransmit.ts"
+import * as SendBuffer from "./SendBuffer.ts"
 import * as SendQueue from "./SendQueue.ts"
 import * as State from "./State.ts"
 import * as TsoSize from "./TsoSize.ts"
@@ -199,6 +200,7 @@ export const resume = (sock: TcpSock): void => {
     Retransmit.retransmitQueue(sock)
   }
   pushPending(sock, mss, sock.nonagle)
+  SendBuffer.checkSpace(sock)
 }
 
 /**
