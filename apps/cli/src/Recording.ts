@@ -5,7 +5,10 @@ import { closeSync, mkdirSync, openSync, writeSync } from "node:fs"
 import * as Path from "node:path"
 import { Capture } from "@darkfiber/observe/Capture"
 import * as TraceReader from "@darkfiber/observe/TraceReader"
+import { UP } from "@darkfiber/kernel-net/DeviceNotifier"
+import type { NetDevice } from "@darkfiber/kernel-net/NetDevice"
 import type { DataCentre } from "@darkfiber/topology/DataCentre"
+import type { SimHost } from "@darkfiber/topology/SimHost"
 import { namesOf } from "./Shell.ts"
 import { Packr } from "msgpackr"
 
@@ -21,7 +24,10 @@ interface OpenCapture {
   readonly fd: number
 }
 
-/** One capture of all links, and one a host of its devices, those of its containers included. */
+/**
+ * One capture of all links, and one a host of its devices and its cables: super-segments and wire frames as interfaces of
+ * their own. Devices of containers are in it, those made later, and those of the host's next lives (`web1#1/eth0`).
+ */
 export const captures = (centre: DataCentre, folder: string, checksums: "carried" | "filled"): Recording => {
   mkdirSync(folder, { recursive: true })
   const opened: Array<OpenCapture> = []
@@ -35,10 +41,14 @@ export const captures = (centre: DataCentre, folder: string, checksums: "carried
   for (const link of centre.links) links.addLink(link)
   for (const host of centre.hosts) {
     const capture = open(host.name)
-    for (const net of host.kernel.netns) {
-      const place = net.id === 0 ? host.name : `${host.name}/${net.name}`
-      for (const dev of net.devices) capture.addDevice(place, dev)
-    }
+    const follow = (): void => followDevices(capture, host)
+    follow()
+    centre.onReturn.push((each) => {
+      if (each === host) follow()
+    })
+    centre.plan.links.forEach(({ ends }, index) => {
+      if (ends.some((end) => end.kind === "host" && end.node === host.name)) capture.addLink(centre.links[index]!)
+    })
   }
   return {
     flush: (now) => {
@@ -51,6 +61,23 @@ export const captures = (centre: DataCentre, folder: string, checksums: "carried
       }
     }
   }
+}
+
+/** Captures every device that the host's present life has, or brings up later. */
+const followDevices = (capture: Capture, host: SimHost): void => {
+  const life = host.incarnation === 0 ? host.name : `${host.name}#${host.incarnation}`
+  const known = new Set<NetDevice>()
+  const add = (dev: NetDevice): void => {
+    if (known.has(dev)) return
+    known.add(dev)
+    capture.addDevice(dev.net.id === 0 ? life : `${life}/${dev.net.name}`, dev)
+  }
+  for (const net of host.kernel.netns) net.devices.forEach(add)
+  host.kernel.deviceChain.register({
+    changed: (event, dev) => {
+      if (event === UP) add(dev)
+    }
+  })
 }
 
 /** A MessagePack stream of trace records in the order of time. */

@@ -121,6 +121,35 @@ describe("up", () => {
     assert.isTrue(Result.isSuccess(capture) && capture.success.packets.length > 100)
   })
 
+  it("a host's capture has its devices, its cable, what is made later and its next life, each as an interface", async () => {
+    const path = file("lives.yaml", `${two}faults: [{ kind: crash, host: b, at: 10ms, for: 1ms }]\n`)
+    const late = "ip netns add x && ip link add v0 type veth peer name v1 && ip link set v0 up"
+    const said = await run("up", path, "--for", "300ms", "--pcap", join(folder, "lives"), "--at", `5ms=b:${late}`)
+    assert.strictEqual(said.code, 0, said.stderr)
+    const read = PcapngReader.read(new Uint8Array(readFileSync(join(folder, "lives", "b.pcapng"))))
+    const capture = Result.getOrThrow(read)
+    const names = capture.interfaces.map((each) => each.name)
+    const life = (name: string): ReadonlyArray<string> => ["lo", "eth0", "br0"].map((device) => `${name}/${device}`)
+    const cable = "a:eth0--b:eth0"
+    assert.includeMembers(names, [
+      ...life("b"),
+      "b/web/lo",
+      "b/web/eth0",
+      cable,
+      "b/v0",
+      ...life("b#1"),
+      "b#1/web/eth0"
+    ])
+    assert.strictEqual(new Set(names).size, names.length)
+    const on = (name: string) => capture.packets.filter((each) => each.interfaceIndex === names.indexOf(name))
+    assert.isAbove(on("b/eth0").length, 10)
+    assert.isAbove(on("b#1/eth0").length, 3)
+    assert.isTrue(on("b#1/eth0").every((each) => Number(each.time) > 60_000_000))
+    // The device hands over super-segments, the wire carries frames.
+    assert.isTrue(on("b/eth0").some((each) => each.bytes.length > 1514))
+    assert.isTrue(on(cable).length > 20 && on(cable).every((each) => each.bytes.length <= 1514))
+  })
+
   it("commands that come in are answered, recorded and replayed with the same fingerprint", async () => {
     const path = file("two.yaml", two)
     const log = join(folder, "inputs")
@@ -189,6 +218,44 @@ describe("exec and walk", () => {
     const unknown = await run("exec", path, "a", "--", "nosuchtool")
     assert.strictEqual(unknown.code, 1)
     assert.include(unknown.stderr, "nosuchtool")
+  })
+
+  it("follows a packet through the resolution of its next hops, over a router; the packets it caused name their parents", async () => {
+    const routed = file(
+      "routed.yaml",
+      `hosts:
+  a: { nics: { eth0: { address: 10.0.1.2/24, gateway: 10.0.1.1 } } }
+  b: { nics: { eth0: { address: 10.0.2.2/24, gateway: 10.0.2.1 } } }
+routers: { r: { ports: 2, addresses: { port1: 10.0.1.1/24, port2: 10.0.2.1/24 } } }
+links: [{ endpoints: ["a:eth0", "r:port1"] }, { endpoints: ["r:port2", "b:eth0"] }]
+`
+    )
+    const text = (await run("walk", routed, "--from", "a", "--to", "10.0.2.2")).stdout
+    const line = (name: string): string | undefined => text.split("\n").find((each) => each.includes(` ${name} `))
+    assert.match(line("neigh_resolve_output") ?? "", /packet 1$/)
+    assert.match(line("arp_send") ?? "", /packet 2 of 1$/)
+    assert.notInclude(text, "neigh_hh_output")
+    const said = await run("walk", routed, "--from", "a", "--to", "10.0.2.2", "--json")
+    const journey = JSON.parse(said.stdout) as {
+      readonly packets: ReadonlyArray<number>
+      readonly steps: ReadonlyArray<{
+        readonly function: string
+        readonly host: string
+        readonly packet: number
+        readonly parents: ReadonlyArray<number>
+      }>
+    }
+    // The packet; a's request and r's answer; r's request and b's answer.
+    assert.lengthOf(journey.packets, 5)
+    const [first, request, answer, second, reply] = journey.packets as [number, number, number, number, number]
+    const parents = new Map(journey.steps.map((step) => [step.packet, step.parents]))
+    assert.deepStrictEqual(
+      [first, request, answer, second, reply].map((each) => parents.get(each)),
+      [[], [first], [request], [first], [second]]
+    )
+    const arps = journey.steps.filter((step) => step.function === "arp_rcv").map((step) => step.host)
+    assert.deepStrictEqual(arps, ["a", "b"])
+    assert.strictEqual(journey.steps.at(-1)!.function, "icmp_rcv")
   })
 
   it("follows one packet over both hosts, and time never goes back", async () => {

@@ -61,7 +61,7 @@ const process = (core: Core, net: Netns, dev: NetDevice, skb: SkBuff, operation:
   if (sender === 0) {
     // Duplicate address detection (RFC 2131 §2.2): answered to nobody in particular.
     if (operation === Arp.REQUEST && Route.addressType(net, target) === D.LOCAL && !ignores(dev, net, target, sender)) {
-      send(core, dev, Arp.REPLY, senderMac, target, senderMac, sender)
+      send(core, dev, Arp.REPLY, senderMac, target, senderMac, sender, skb.traceId)
     }
     return
   }
@@ -72,7 +72,7 @@ const process = (core: Core, net: Netns, dev: NetDevice, skb: SkBuff, operation:
     if (local ? !ignores(dev, net, target, sender) : proxied) {
       const neighbour = table.find(core, dev, sender)
       if (neighbour !== null) table.learn(core, neighbour, senderMac, false, true)
-      send(core, dev, Arp.REPLY, senderMac, target, senderMac, sender)
+      send(core, dev, Arp.REPLY, senderMac, target, senderMac, sender, skb.traceId)
       return
     }
     if (local) return
@@ -132,15 +132,15 @@ export const arpSolicit = (core: Core, neighbour: Neighbour, unicast: boolean): 
   }
   if (source === 0) source = Route.selectSource(dev.net, dev, neighbour.address)
   const to = unicast ? macOf(neighbour.state) : MacAddress.broadcast
-  send(core, dev, Arp.REQUEST, to, source, 0, neighbour.address)
+  send(core, dev, Arp.REQUEST, to, source, 0, neighbour.address, waiting === null ? 0 : waiting.traceId)
 }
 
 /** Announces an address of ours (Linux: inetdev_send_gratuitous_arp). */
 export const announce = (core: Core, dev: NetDevice, address: number): void => {
-  send(core, dev, Arp.REQUEST, MacAddress.broadcast, address, 0, address)
+  send(core, dev, Arp.REQUEST, MacAddress.broadcast, address, 0, address, 0)
 }
 
-/** Linux: arp_send. */
+/** @param cause trace id of the packet that is why. Linux: arp_send */
 const send = (
   core: Core,
   dev: NetDevice,
@@ -148,10 +148,12 @@ const send = (
   toMac: number,
   source: number,
   targetMac: number,
-  target: number
+  target: number,
+  cause: number
 ): void => {
   const host = dev.net.host
-  core.visit(ARP_SEND, dev.net.id, dev.index, 0, operation)
+  const traceId = host.island.trace.child(cause)
+  core.visit(ARP_SEND, dev.net.id, dev.index, traceId, operation)
   const skb = Skb.alloc(host, core, Ethernet.headerBytes, Arp.packetBytes)
   if (skb === null) return
   const at = Skb.put(skb, Arp.packetBytes)
@@ -163,6 +165,7 @@ const send = (
   skb.push(Ethernet.headerBytes)
   skb.macHeader = skb.data
   Ethernet.write(bytes, skb.data, toMac, dev.mac, Ethernet.ETHERTYPE_ARP)
+  skb.traceId = traceId
   host.bornSkb(skb)
   devQueueXmit(core, skb)
 }

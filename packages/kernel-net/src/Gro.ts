@@ -66,6 +66,7 @@ export class Gro {
       const head = this.held[at]!
       if (canFollow(bytes, head, skb, payload)) {
         this.merge(head, skb, payload)
+        core.island.trace.merged(head.traceId, skb.traceId, core.time)
         if (ends || payload < head.gsoSize) this.release(core, at)
         return
       }

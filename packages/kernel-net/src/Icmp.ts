@@ -105,6 +105,7 @@ const sendError = (
   Icmp.writeChecksum(bytes, at, Icmp.headerBytes + quoted)
   const tos = (bytes[about.networkHeader + 1]! & 0x1e) | INTERNETWORK_CONTROL
   countOut(net, type)
+  skb.traceId = host.island.trace.child(about.traceId)
   push(core, net, skb, dst, from, to, tos)
 }
 

@@ -16,7 +16,7 @@ import { icmpSend } from "./Icmp.ts"
 import { Neighbour } from "./Neighbour.ts"
 import { type Event, step } from "./NeighbourState.ts"
 import { IFF_LOOPBACK, IFF_NOARP, type NetDevice } from "./NetDevice.ts"
-import { NEIGH_RESOLVE_OUTPUT } from "./Points.ts"
+import { NEIGH_HH_OUTPUT, NEIGH_RESOLVE_OUTPUT } from "./Points.ts"
 import { ensureHeadroom } from "./Skb.ts"
 import { type SkBuff, SkBuffList } from "./SkBuff.ts"
 import * as Sysctl from "./Sysctl.ts"
@@ -79,11 +79,14 @@ export class NeighbourTable implements TimerOwner {
       this.host.dropSkb(core, skb, Drops.NEIGH_CREATEFAIL)
       return -22
     }
-    if (neighbour.connected) return this.send(core, skb, neighbour)
+    if (neighbour.connected) {
+      core.visit(NEIGH_HH_OUTPUT, dev.net.id, dev.index, skb.traceId, nextHop)
+      return this.send(core, skb, neighbour)
+    }
     return this.resolve(core, skb, neighbour)
   }
 
-  /** Linux: neigh_hh_output. */
+  /** Puts the header in front: the cached one, which is the state's. Linux: neigh_hh_output, dev_hard_header */
   private send(core: Core, skb: SkBuff, neighbour: Neighbour): number {
     const dev = neighbour.dev
     if (dev.headerLength > 0) {

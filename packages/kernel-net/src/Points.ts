@@ -28,6 +28,8 @@ export const IP_FRAGMENT = TracePoint.define("ip_fragment", 200)
 export const IP_FINISH_OUTPUT = TracePoint.define("ip_finish_output", 60)
 export const IP_FINISH_OUTPUT2 = TracePoint.define("ip_finish_output2", 60)
 export const NEIGH_RESOLVE_OUTPUT = TracePoint.define("neigh_resolve_output", 150)
+/** Inline in the kernel: its cost is in ip_finish_output2. */
+export const NEIGH_HH_OUTPUT = TracePoint.define("neigh_hh_output", 0)
 export const DEV_QUEUE_XMIT = TracePoint.define("dev_queue_xmit", 120)
 export const SCH_DIRECT_XMIT = TracePoint.define("sch_direct_xmit", 60)
 export const DEV_HARD_START_XMIT = TracePoint.define("dev_hard_start_xmit", 80)

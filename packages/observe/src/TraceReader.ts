@@ -6,7 +6,7 @@
  * islands, then of rows.
  */
 import { type Island } from "@darkfiber/sim/Island"
-import { contextNames, ROW, type Trace } from "@darkfiber/sim/Trace"
+import { contextNames, KIN, ROW, type Trace } from "@darkfiber/sim/Trace"
 import * as TracePoint from "@darkfiber/sim/TracePoint"
 import { left, right, seconds } from "./Columns.ts"
 
@@ -30,6 +30,8 @@ export interface TraceRecord {
   readonly packet: number
   /** What the function states besides: a length, a reason, a queue. */
   readonly detail: number
+  /** The packets from which this one had been made by then: see `Trace`. */
+  readonly parents: ReadonlyArray<number>
 }
 
 /** What a trace's numbers are called on one host. */
@@ -56,7 +58,13 @@ export interface ReadOptions {
 }
 
 /** Names a row: for an observer that walks `Trace.rows` itself. */
-export const recordAt = (trace: Trace, row: number, host: string, names: TraceNames = numbers): TraceRecord => {
+export const recordAt = (
+  trace: Trace,
+  row: number,
+  host: string,
+  names: TraceNames = numbers,
+  kin: Kin = noKin
+): TraceRecord => {
   const rows = trace.rows
   const at = row * ROW
   const netns = rows[at + 4]!
@@ -70,8 +78,37 @@ export const recordAt = (trace: Trace, row: number, host: string, names: TraceNa
     netns: names.netns(netns),
     device: names.device(netns, rows[at + 5]!),
     packet: taskFunctions.has(point) ? 0 : rows[at + 6]!,
-    detail: rows[at + 7]!
+    detail: rows[at + 7]!,
+    parents: parentsAt(kin, rows[at + 6]!, rows[at]!)
   }
+}
+
+/** Which packets each packet was made from, and from when on. */
+export type Kin = ReadonlyMap<number, ReadonlyArray<{ readonly parent: number; readonly since: number }>>
+
+const noKin: Kin = new Map()
+
+/** The kinship of all packets of these islands. */
+export const kinOf = (islands: ReadonlyArray<Island>): Kin => {
+  const kin = new Map<number, Array<{ readonly parent: number; readonly since: number }>>()
+  for (const { trace } of islands) {
+    for (let row = 0; row < trace.kinCount; row++) {
+      const at = row * KIN
+      const child = trace.kin[at]!
+      const known = kin.get(child)
+      const entry = { parent: trace.kin[at + 1]!, since: trace.kin[at + 2]! }
+      if (known === undefined) kin.set(child, [entry])
+      else known.push(entry)
+    }
+  }
+  return kin
+}
+
+const none: ReadonlyArray<number> = []
+
+const parentsAt = (kin: Kin, packet: number, time: number): ReadonlyArray<number> => {
+  const known = kin.get(packet)
+  return known === undefined ? none : known.filter((each) => each.since <= time).map((each) => each.parent)
 }
 
 /** Functions that state a task where others state a packet. */
@@ -82,6 +119,7 @@ export const read = (islands: ReadonlyArray<Island>, options: ReadOptions = {}):
   const sources = islands.map((island) => ordered(island.trace, options))
   const names = islands.map((island) => options.names?.(island) ?? numbers)
   const positions = islands.map(() => 0)
+  const kin = kinOf(islands)
   const records: Array<TraceRecord> = []
   for (;;) {
     let best = -1
@@ -97,7 +135,7 @@ export const read = (islands: ReadonlyArray<Island>, options: ReadOptions = {}):
     }
     if (best < 0) return records
     const island = islands[best]!
-    records.push(recordAt(island.trace, sources[best]![positions[best]!]!, island.name, names[best]!))
+    records.push(recordAt(island.trace, sources[best]![positions[best]!]!, island.name, names[best]!, kin))
     positions[best] = positions[best]! + 1
   }
 }

@@ -1,8 +1,9 @@
 /**
  * Follows one packet, function by function, over cores and hosts; and the law that time never goes backwards on the way.
  *
- * A packet keeps its trace id across clones, links, segmentation, fragmentation and flooding; of packets that are merged,
- * the first one's id stays. Who gives a new packet an id of its own can tell `walk` which packet it was made from.
+ * A packet keeps its trace id across clones, links, segmentation, fragmentation and flooding. What it caused has ids of its
+ * own and names it: the ARP request for its next hop and the answer, ICMP errors about it, its retransmissions; and the
+ * packet into which it was merged holds it from then on. A walk follows them all.
  */
 import type { Island } from "@darkfiber/sim/Island"
 import { left, right, seconds } from "./Columns.ts"
@@ -26,45 +27,35 @@ export interface Journey {
   readonly duration: number
 }
 
-/** The packet from which the record's packet was made, when the record tells of its birth; else 0. */
-export type ParentOf = (record: TraceRecord) => number
-
-/** Packets that were made from others keep the others' ids. */
-export const noParents: ParentOf = () => 0
-
 /**
  * The journey of `packet` and of all that was made from it.
  *
  * @param records in the order of time (TraceReader.read)
  */
-export const walk = (records: ReadonlyArray<TraceRecord>, packet: number, parentOf: ParentOf = noParents): Journey => {
-  const packets = family(records, packet, parentOf)
+export const walk = (records: ReadonlyArray<TraceRecord>, packet: number): Journey => {
+  const packets = family(records, packet)
   const steps: Array<Step> = []
   const hosts: Array<string> = []
   let first = 0
   let before = 0
   for (const record of records) {
-    if (!packets.has(record.packet)) continue
+    const since = packets.get(record.packet)
+    if (since === undefined || record.time < since) continue
     if (steps.length === 0) first = before = record.time
     steps.push({ ...record, since: record.time - first, delta: record.time - before })
     before = record.time
     if (!hosts.includes(record.host)) hosts.push(record.host)
   }
-  return { packets: [...packets], steps, hosts, duration: before - first }
+  return { packets: [...packets.keys()], steps, hosts, duration: before - first }
 }
 
-/** The packet and its descendants, whatever the order in which their births were written. */
-const family = (records: ReadonlyArray<TraceRecord>, packet: number, parentOf: ParentOf): ReadonlySet<number> => {
-  const children = new Map<number, Array<number>>()
+/** The packet and its descendants, and from when on each of them belongs to the journey. */
+const family = (records: ReadonlyArray<TraceRecord>, packet: number): ReadonlyMap<number, number> => {
+  const packets = new Map([[packet, -Infinity]])
   for (const record of records) {
-    const parent = parentOf(record)
-    if (parent === 0) continue
-    const known = children.get(parent)
-    if (known === undefined) children.set(parent, [record.packet])
-    else if (!known.includes(record.packet)) known.push(record.packet)
+    if (packets.has(record.packet)) continue
+    if (record.parents.some((parent) => packets.has(parent))) packets.set(record.packet, record.time)
   }
-  const packets = new Set([packet])
-  for (const one of packets) for (const child of children.get(one) ?? []) packets.add(child)
   return packets
 }
 
@@ -84,6 +75,15 @@ export const packetsOf = (records: ReadonlyArray<TraceRecord>): ReadonlyArray<nu
 export const format = (journey: Journey): string => {
   if (journey.steps.length === 0) return "no such packet in the trace\n"
   const many = journey.packets.length > 1
+  const numbers = new Map(journey.packets.map((packet, index) => [packet, index + 1]))
+  const named = new Set<number>()
+  /** A packet's number in this journey, and at its first step those of its parents. */
+  const nameOf = ({ packet, parents }: Step): string => {
+    if (!many) return ""
+    const from = named.has(packet) ? [] : parents.flatMap((parent) => numbers.get(parent) ?? [])
+    named.add(packet)
+    return `packet ${numbers.get(packet)}${from.length > 0 ? ` of ${from.join(", ")}` : ""}`
+  }
   let text = ""
   let host = ""
   for (const step of journey.steps) {
@@ -99,7 +99,7 @@ export const format = (journey: Journey): string => {
       left(step.context, 9),
       left(step.function, 28),
       left(place, 16),
-      many ? `packet ${step.packet}` : ""
+      nameOf(step)
     ]
     text += `${line.join(" ").trimEnd()}\n`
   }

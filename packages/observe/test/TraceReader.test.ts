@@ -85,11 +85,14 @@ describe("Walk", () => {
     const world = worldOf([])
     const [a, b] = world.islands
     a!.trace.record(10, SEND, 0, CONTEXT_SOFTIRQ, 0, 1, 5, 0)
+    a!.trace.record(15, SEND, 0, CONTEXT_SOFTIRQ, 0, 1, 6, 0) // before the two were one
     a!.trace.record(20, CLONE, 0, CONTEXT_SOFTIRQ, 0, 1, 6, 5)
+    a!.trace.on = true
+    a!.trace.merged(6, 5, 20)
     a!.trace.record(30, SEND, 1, CONTEXT_SOFTIRQ, 0, 1, 9, 0)
     b!.trace.record(1_050, RECEIVE, 0, CONTEXT_HARDIRQ, 0, 1, 6, 0)
     const records = TraceReader.read(world.islands)
-    const journey = Walk.walk(records, 5, (record) => (record.function === "skb_clone" ? record.detail : 0))
+    const journey = Walk.walk(records, 5)
     assert.deepEqual(journey.packets, [5, 6])
     assert.deepEqual(journey.hosts, ["a", "b"])
     assert.equal(journey.duration, 1_040)

@@ -10,6 +10,7 @@ import * as Skb from "@darkfiber/kernel-net/Skb"
 import type { SkBuff } from "@darkfiber/kernel-net/SkBuff"
 import { SIOCINQ, SIOCOUTQ } from "./Ioctl.ts"
 import { BadPointer } from "./Message.ts"
+import * as Points from "./Points.ts"
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, POLLRDNORM, POLLWRBAND, POLLWRNORM } from "./Poll.ts"
 import { MSG_DONTWAIT, MSG_OOB, MSG_PEEK, MSG_TRUNC, type Socket } from "./Socket.ts"
 import { putTimestamps } from "./SocketReports.ts"
@@ -72,6 +73,7 @@ const copyDatagram = (
   const whole = skb.length - reader.offset(skb)
   const length = whole - skip
   const taken = length < task.r2 ? length : task.r2
+  core.visit(Points.SKB_COPY_DATAGRAM_ITER, socket.net.id, -1, skb.traceId, taken)
   if (taken > 0) Skb.copyBits(skb, reader.offset(skb) + skip, taken, task.argument as Uint8Array, task.r1)
   task.process?.table.sockets?.copied(core, taken)
   socket.fromAddress = reader.sourceAddress(skb)

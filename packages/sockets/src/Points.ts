@@ -31,6 +31,8 @@ export const SOCK_ALLOC_FILE = TracePoint.define("sock_alloc_file", 100)
 export const FPUT = TracePoint.define("__fput", 50)
 export const LOCK_SOCK = TracePoint.define("lock_sock_nested", 20)
 export const RELEASE_SOCK = TracePoint.define("release_sock", 20)
+/** What it costs is the copy: `copyBytesPerUs`. */
+export const SKB_COPY_DATAGRAM_ITER = TracePoint.define("skb_copy_datagram_iter", 0)
 export const PING_RECVMSG = TracePoint.define("ping_recvmsg", 150)
 
 export const SYS_SOCKET = call("socket")

@@ -111,6 +111,7 @@ export const split = (host: Host, core: Core, segment: Segment, bytes: number): 
   if (rest === null) return null
   const skb = segment.buffer as SkBuff
   const other = rest.buffer as SkBuff
+  other.traceId = skb.traceId
   const frags = skb.frags
   const count = skb.fragCount
   let before = 0

@@ -34,6 +34,7 @@ import {
   TIMER_PACING,
   type TimerOwner
 } from "@darkfiber/tcp/TcpHost"
+import * as Points from "./Points.ts"
 import { Tcp } from "@darkfiber/tcp/Tcp"
 import { TcpNet } from "@darkfiber/tcp/TcpNet"
 import { TcpSock } from "@darkfiber/tcp/TcpSock"
@@ -167,14 +168,19 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
   coalesce(tail: Segment, segment: Segment): boolean {
     if (!TcpBuffers.coalesce(tail, segment)) return false
     tail.receivedAt = segment.receivedAt
-    this.host.consumeSkb(this.core, segment.buffer as SkBuff)
+    const { core, host } = this
+    const merged = segment.buffer as SkBuff
+    host.island.trace.merged((tail.buffer as SkBuff).traceId, merged.traceId, core.time)
+    host.consumeSkb(core, merged)
     return true
   }
 
   copyOut(segment: Segment, offset: number, into: Bytes, at: number, length: number): number {
     this.lastReceivedAt = segment.receivedAt
     if (!(into instanceof Uint8Array)) return into instanceof PageSink ? into.take(this, segment, offset, length) : 0
-    Skb.copyBits(segment.buffer as SkBuff, offset, length, into, at)
+    const skb = segment.buffer as SkBuff
+    this.core.visit(Points.SKB_COPY_DATAGRAM_ITER, skb.dev === null ? -1 : skb.dev.net.id, -1, skb.traceId, length)
+    Skb.copyBits(skb, offset, length, into, at)
     this.core.charge(this.host.costTable.copy(length))
     this.host.copiedBytes += length
     return length

@@ -2,6 +2,7 @@
  * Sending segments: clone, header, IP (Linux: the lower half of tcp_transmit_skb; ip_send_unicast_reply).
  */
 import * as Errno from "@darkfiber/kernel-net/Errno"
+import type { Host } from "@darkfiber/kernel-net/Host"
 import { ipQueueXmit, ipSendSkb, nextIdent } from "@darkfiber/kernel-net/IpOutput"
 import type { Netns } from "@darkfiber/kernel-net/Netns"
 import * as Route from "@darkfiber/kernel-net/Route"
@@ -51,8 +52,15 @@ export const transmit = (
   }
   skb.sk = sk
   sk.wmem += skb.truesize
+  if (segment !== null && host.island.trace.on) name(host, segment.buffer as SkBuff, skb)
   host.bornSkb(skb)
   return ipQueueXmit(core, sk, skb)
+}
+
+/** The first transmission names the original; a retransmission is a packet of its own that names the first as its parent. */
+const name = (host: Host, original: SkBuff, sent: SkBuff): void => {
+  sent.traceId = host.island.trace.child(original.traceId)
+  if (original.traceId === 0) original.traceId = sent.traceId
 }
 
 /** A segment without a connection: the header and nothing else. */

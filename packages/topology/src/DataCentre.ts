@@ -61,6 +61,8 @@ export class DataCentre implements FaultPlan.FaultTargets {
   readonly routers: ReadonlyArray<Router>
   readonly links: ReadonlyArray<Link>
   readonly panics: Array<Panic>
+  /** Called with each host that comes back: it has a new kernel, which is about to boot. */
+  readonly onReturn: Array<(host: SimHost) => void>
   /** Virtual time up to which the run is complete. */
   now: number
 
@@ -69,6 +71,7 @@ export class DataCentre implements FaultPlan.FaultTargets {
     this.options = options
     this.now = 0
     this.panics = []
+    this.onReturn = []
     this.world = new World(options.seed)
     this.world.fiberDispatch = options.dispatch === "fiber"
     this.runtime = new Runtime(this.world)
@@ -80,7 +83,10 @@ export class DataCentre implements FaultPlan.FaultTargets {
       costs: costsOf(plan.costs),
       checksums: plan.checksums,
       loader: (program) => Programs.find(program) ?? options.loader(program),
-      command: options.command
+      command: options.command,
+      returned: (host) => {
+        for (const hear of this.onReturn) hear(host)
+      }
     }
     this.hosts = plan.hosts.map((host) => new SimHost(host, setting, this.cablesOf(host)))
     this.switches = plan.switches.map((each) => this.newSwitch(each))

@@ -34,6 +34,8 @@ export interface HostSetting {
   readonly loader: ProgramLoader
   /** Runs a configuration command on a host; null when it went well, else what it complained about. */
   readonly command: (host: SimHost, text: string) => string | null
+  /** The host comes back after a crash: it has its new kernel, which is about to boot. */
+  readonly returned: (host: SimHost) => void
 }
 
 /** A host could not be set up as the plan says. */
@@ -130,6 +132,7 @@ export class SimHost {
       this.kernel = this.newKernel()
       this.group = this.setting.runtime.group(this.island, this.name, this.incarnation)
       this.sockets = this.newSockets()
+      this.setting.returned(this)
       this.boot()
       this.lend()
     })

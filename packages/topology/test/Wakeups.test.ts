@@ -33,6 +33,39 @@ describe("time never decreases", () => {
   }
 })
 
+describe("packets of a trace", () => {
+  it("name their parents, and are there before their children; a walk of a merged one ends in its reader", () => {
+    const centre = build(mixed({ cores: 2, loss: "2%", faults: "" }), {
+      loader: new Book().loader,
+      observe: ({ world }) => {
+        for (const island of world.islands) island.trace.on = true
+      }
+    })
+    centre.run(40 * MS)
+    const records = TraceReader.read(centre.world.islands)
+    const seen = new Set<number>()
+    const kinds = { caused: 0, merged: 0 }
+    const merged = new Set<number>()
+    for (const { packet, parents } of records) {
+      for (const parent of parents) {
+        assert.ok(seen.has(parent), `packet ${packet} names ${parent}, which nobody has seen`)
+        if (!seen.has(packet)) kinds.caused++
+        else if (!merged.has(parent)) merged.add(parent)
+      }
+      if (packet !== 0) seen.add(packet)
+    }
+    assert.ok(kinds.caused > 10 && merged.size > 10, `${kinds.caused} caused, ${merged.size} merged`)
+    // One that was merged is read as part of the other.
+    const read = [...merged].filter((packet) => {
+      const { packets, steps } = Walk.walk(records, packet)
+      return packets.length > 1 && steps.some((step) => step.function === "skb_copy_datagram_iter")
+    })
+    assert.ok(read.length > 5, `${read.length} of ${merged.size}`)
+    const names = new Set(records.map((record) => record.function))
+    assert.ok(names.has("neigh_hh_output") && names.has("neigh_resolve_output"))
+  })
+})
+
 /** Wake-ups that were followed by a switch to what they woke, and switches that came before their wake-up. */
 const wakeups = (islands: ReadonlyArray<Island>) => {
   const early: Array<string> = []

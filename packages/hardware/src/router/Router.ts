@@ -278,7 +278,7 @@ export class Router extends Fabric {
     this.island.ledger.delivered++
     const isRequest = Arp.operation(bytes, at) === Arp.REQUEST && isForUs
     const mac = Arp.senderMac(bytes, at)
-    if (isRequest) this.answer(port, mac, sender, now)
+    if (isRequest) this.answer(port, mac, sender, this.slab.trace[frame]!, now)
     this.slab.free(frame)
     if (entry === undefined || entry.isStatic) return
     entry.high = Math.floor(mac / 0x1_0000_0000)
@@ -292,16 +292,18 @@ export class Router extends Fabric {
     for (const frame of entry.waiting.splice(0)) this.deliverTo(frame, entry, now)
   }
 
-  private answer(port: number, mac: number, address: number, now: number): void {
+  private answer(port: number, mac: number, address: number, cause: number, now: number): void {
     const own = this.ports[port]!
-    const frame = this.newArp(mac, own.mac)
+    const frame = this.newArp(mac, own.mac, cause)
     const at = this.slab.start[frame]! + HEADER
     Arp.write(this.slab.bytes, at, Arp.REPLY, own.mac, own.address, mac, address)
     this.out(frame, port, now)
   }
 
-  private newArp(to: number, from: number): number {
+  /** @param cause trace id of the frame that is why */
+  private newArp(to: number, from: number, cause: number): number {
     const frame = this.slab.alloc(ARP_FRAME)
+    this.slab.trace[frame] = this.island.trace.child(cause)
     this.island.ledger.created++
     Ethernet.write(this.slab.bytes, this.slab.start[frame]!, to, from, Ethernet.ETHERTYPE_ARP)
     return frame
@@ -311,7 +313,9 @@ export class Router extends Fabric {
     const own = this.ports[entry.port]!
     entry.state = Neighbour.INCOMPLETE
     entry.tries++
-    const frame = this.newArp(MacAddress.broadcast, own.mac)
+    const [waiting] = entry.waiting
+    const cause = waiting === undefined ? 0 : this.slab.trace[waiting]!
+    const frame = this.newArp(MacAddress.broadcast, own.mac, cause)
     const at = this.slab.start[frame]! + HEADER
     Arp.write(this.slab.bytes, at, Arp.REQUEST, own.mac, own.address, 0, entry.address)
     this.out(frame, entry.port, now)
