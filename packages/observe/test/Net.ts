@@ -56,7 +56,7 @@ export const pair = (seed = 1): Net => {
   const runtime = new Runtime(world)
   const a = box(world, runtime, "a")
   const b = box(world, runtime, "b")
-  const link = new Link(world, "a-b", { rate: 1e9, delay: 10_000 })
+  const link = new Link(world, "a-b", { rate: 10e9, delay: 10_000 })
   plug(a, link, "a", 0x0a000001)
   plug(b, link, "b", 0x0a000002)
   return { world, a, b, link }
