@@ -207,11 +207,11 @@ export class SimpleHost implements TcpHost, LinkEnd {
     segment.remoteAddress = frame.source
     segment.receivedAt = this.clock.now
     const bytes = frame.bytes
+    if (!this.tcp.readHeader(this.net, segment, bytes, 0, frame.length)) return
     if (this.options.checksums && !isChecksumRight(frame)) {
       this.tcp.badChecksum(this.net, segment)
       return
     }
-    if (!this.tcp.readHeader(this.net, segment, bytes, 0, frame.length)) return
     const buffer = this.bufferOf(segment, segment.length)
     buffer.bytes.set(bytes.subarray(segment.headerLength, frame.length))
     segment.truesize = OVERHEAD + segment.length

@@ -67,8 +67,11 @@ export class SimpleLink {
   options: LinkOptions
   /** Sees each frame as it is sent; may return true to have it lost. */
   filter: ((frame: SimpleFrame, now: number) => boolean) | null
+  /** Frames given to the link, dropped by it, doubled by it, brought to an end. */
   sent: number
   lost: number
+  duplicated: number
+  arrived: number
   private readonly ends: Array<LinkEnd>
   private readonly random: RandomStream
   private readonly free: Array<SimpleFrame>
@@ -80,6 +83,8 @@ export class SimpleLink {
     this.filter = null
     this.sent = 0
     this.lost = 0
+    this.duplicated = 0
+    this.arrived = 0
     this.ends = []
     this.random = random
     this.free = []
@@ -128,11 +133,13 @@ export class SimpleLink {
   }
 
   arrive(frame: SimpleFrame): void {
+    this.arrived++
     for (const host of this.ends) if (host.address === frame.destination) host.receive(frame)
     this.free.push(frame)
   }
 
   private copy(frame: SimpleFrame): SimpleFrame {
+    this.duplicated++
     const copy = this.frame()
     copy.bytes.set(frame.bytes.subarray(0, frame.length))
     copy.length = frame.length

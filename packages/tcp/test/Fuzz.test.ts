@@ -2,6 +2,7 @@ import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { cases } from "@darkfiber/tooling/Cases"
 import { linux310, linux6x } from "../src/Profile.ts"
+import { countsHold, sequenceHolds } from "./SockLaws.ts"
 import { ACK, FIN, Puppet, RST, type Say, SYN } from "./Puppet.ts"
 
 /** Numbers near the edges that the machine compares with, and any others. */
@@ -72,35 +73,11 @@ const perform = (puppet: Puppet, what: Step): void => {
   }
 }
 
-/** Counts that must hold at every moment. */
+/** What must hold at every moment. */
 const assertSane = (puppet: Puppet): void => {
-  const sock = puppet.sock
-  if (sock === null) return
-  let packets = 0
-  let sacked = 0
-  let lost = 0
-  let retransmitted = 0
-  let bytes = 0
-  for (let at = sock.rtxQueue.head; at !== null; at = at.next) {
-    packets += at.gsoSegments
-    bytes += at.truesize
-    if ((at.sacked & 1) !== 0) sacked += at.gsoSegments
-    if ((at.sacked & 2) !== 0) retransmitted += at.gsoSegments
-    if ((at.sacked & 4) !== 0) lost += at.gsoSegments
-  }
-  for (let at = sock.writeQueue.head; at !== null; at = at.next) bytes += at.truesize
-  assert.strictEqual(sock.packetsOut, packets, "packets_out")
-  if (sock.sackOk) assert.strictEqual(sock.sackedOut, sacked, "sacked_out")
-  else assert.isAtMost(sock.sackedOut, packets, "sacked_out of NewReno")
-  assert.strictEqual(sock.lostOut, lost, "lost_out")
-  assert.strictEqual(sock.retransOut, retransmitted, "retrans_out")
-  assert.strictEqual(sock.wmemQueued, bytes, "wmem_queued")
-  assert.isAtLeast(sock.sndCwnd, 1)
-  let rmem = 0
-  for (let at = sock.receiveQueue.head; at !== null; at = at.next) rmem += at.truesize
-  for (let at = sock.ofoQueue.head; at !== null; at = at.next) rmem += at.truesize
-  assert.strictEqual(sock.rmemAlloc, rmem, "rmem_alloc")
-  assert.isAtLeast(sock.forwardAlloc, 0, "forward_alloc")
+  if (puppet.sock === null) return
+  countsHold(puppet.sock)
+  sequenceHolds(puppet.sock)
 }
 
 const start: Record<"active" | "passive" | "opening" | "listening", (puppet: Puppet) => void> = {
