@@ -17,6 +17,7 @@ import type { InterfaceAddress } from "./InetDevice.ts"
 import { IFF_LOOPBACK, IFF_RUNNING, IFF_UP, type NetDevice } from "./NetDevice.ts"
 import type { Netns } from "./Netns.ts"
 import { Noqueue, PfifoFast } from "./PfifoFast.ts"
+import type { Qdisc } from "./Qdisc.ts"
 import type { SkBuff } from "./SkBuff.ts"
 
 const tell = (event: number, dev: NetDevice): void => dev.net.host.deviceChain.call(event, dev)
@@ -51,6 +52,13 @@ export const attachQdiscs = (dev: NetDevice): void => {
   dev.qdiscs = dev.stopped.map((_, queue) =>
     dev.noQueue || dev.txQueueLength === 0 ? new Noqueue(dev, queue) : new PfifoFast(dev, queue)
   )
+}
+
+/** Gives each TX queue another root, its own by default; what the old ones hold is dropped. Linux: qdisc_graft */
+export const setQdiscs = (core: Core | null, dev: NetDevice, make: ((queue: number) => Qdisc) | null): void => {
+  purgeQdiscs(core, dev, Drops.QDISC_DROP)
+  if (make === null) attachQdiscs(dev)
+  else dev.qdiscs = dev.stopped.map((_, queue) => make(queue))
 }
 
 /** Takes a device away for good. */

@@ -16,6 +16,7 @@ import { isLoopback } from "@darkfiber/wire/Ipv4Address"
 import * as MacAddress from "@darkfiber/wire/MacAddress"
 import type { AddressRecord, LinkCounters, LinkRecord } from "./LinkText.ts"
 import type { DeviceCounters } from "./ProcText.ts"
+import { Pfifo } from "@darkfiber/kernel-net/Pfifo"
 import { type BridgeRecord, type FdbRecord, pfifoFastOptions, type QdiscRecord } from "./TableText.ts"
 
 /** All devices, by index. */
@@ -141,7 +142,7 @@ const qdisc = (one: Qdisc, parent: string): QdiscRecord => ({
   handle: "0:",
   device: one.dev.name,
   parent,
-  options: one.kind === "pfifo_fast" ? pfifoFastOptions : one.kind === "pfifo" ? `limit ${one.dev.txQueueLength}p` : "",
+  options: one.kind === "pfifo_fast" ? pfifoFastOptions : one instanceof Pfifo ? `limit ${one.limit}p` : "",
   refcount: parent === "root" ? 2 : 1,
   sentBytes: one.sentBytes,
   sentPackets: one.sentPackets,

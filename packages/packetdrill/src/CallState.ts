@@ -23,6 +23,8 @@ export type Planner = (call: SystemCall, state: CallState) => CallPlan
 
 export class CallState {
   readonly config: Config
+  /** Virtual time of the script's start, ns. */
+  start: number
   /** The latest first. */
   readonly flows: Array<Flow>
   underTest: Flow | null
@@ -31,6 +33,7 @@ export class CallState {
 
   constructor(config: Config) {
     this.config = config
+    this.start = 0
     this.flows = []
     this.underTest = null
     this.others = new Map()

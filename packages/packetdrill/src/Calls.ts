@@ -4,6 +4,7 @@ import type { SystemCall } from "./Ast.ts"
 import type { CallOutcome } from "./Caller.ts"
 import type { CallPlan, CallState, Planner } from "./CallState.ts"
 import { Unsupported } from "./Failure.ts"
+import * as MessageCalls from "./MessageCalls.ts"
 import * as OptionCalls from "./OptionCalls.ts"
 import * as PollCalls from "./PollCalls.ts"
 import * as SocketCalls from "./SocketCalls.ts"
@@ -12,6 +13,7 @@ import * as Values from "./Values.ts"
 
 const planners: Readonly<Record<string, Planner>> = {
   ...SocketCalls.planners,
+  ...MessageCalls.planners,
   ...OptionCalls.planners,
   ...PollCalls.planners
 }

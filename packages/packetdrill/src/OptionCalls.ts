@@ -9,12 +9,18 @@ import * as Values from "./Values.ts"
 /** Bytes of an int. */
 const INT = 4
 
-const fromScript = (expression: Expression): OptionValue => {
+/** Options whose value is a name: SO_BINDTODEVICE; TCP_CONGESTION, TCP_ULP. */
+const names: ReadonlySet<string> = new Set(["1/25", "6/13", "6/31"])
+
+/** One byte a char. */
+const bytesOf = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0))
+
+const fromScript = (expression: Expression, isName: boolean): OptionValue => {
   switch (expression._tag) {
     case "List":
       return Values.bracketed(expression) | 0
     case "Text":
-      return expression.text.replace(/\0.*$/s, "")
+      return isName ? expression.text.replace(/\0.*$/s, "") : bytesOf(expression.text)
     case "Linger":
       return { on: expression.isOn !== 0, seconds: expression.seconds }
     default:
@@ -25,10 +31,14 @@ const fromScript = (expression: Expression): OptionValue => {
 const setsockopt: Planner = (call, state) => {
   Values.arity(call, 5)
   const [fd, level, name, value, length] = call.arguments
-  Values.int(length!)
   const live = state.live(Values.int(fd!))
+  const [levelOf, nameOf] = [Values.int(level!), Values.int(name!)]
+  const wanted = fromScript(value!, names.has(`${levelOf}/${nameOf}`))
+  const size = Values.int(length!)
+  // A text is as long as the call says.
+  const cut = wanted instanceof Uint8Array && size >= 0 && size < wanted.length ? wanted.subarray(0, size) : wanted
   return {
-    effect: Sys.setsockopt(live, Values.int(level!), Values.int(name!), fromScript(value!)),
+    effect: Sys.setsockopt(live, levelOf, nameOf, cut, size),
     mode: "exact"
   }
 }
@@ -39,7 +49,7 @@ const getsockopt: Planner = (call, state) => {
   const expected = value!
   const size = Values.bracketed(length!)
   return {
-    effect: Sys.getsockopt(state.live(Values.int(fd!)), Values.int(level!), Values.int(name!)),
+    effect: Sys.getsockopt(state.live(Values.int(fd!)), Values.int(level!), Values.int(name!), size),
     mode: "exact",
     result: () => 0,
     after: (found) => compare(expected, size, found as OptionValue)
@@ -48,6 +58,11 @@ const getsockopt: Planner = (call, state) => {
 
 const compare = (expected: Expression, size: number, found: OptionValue): string | null => {
   if (expected._tag === "Text") {
+    if (found instanceof Uint8Array) {
+      const bytes = bytesOf(expected.text)
+      const isSame = bytes.length === found.length && bytes.every((byte, i) => byte === found[i])
+      return isSame ? null : `Bad getsockopt optval: expected: ${bytes.join(" ")} actual: ${found.join(" ")}`
+    }
     const wanted = expected.text.replace(/\0.*$/s, "")
     if (typeof found !== "string") throw new Unsupported("a text of this option")
     return wanted === found ? null : `Bad getsockopt optval: expected: '${wanted}' actual: '${found}'`

@@ -107,6 +107,7 @@ class Runner {
     this.host.world.run(this.host.now + SETTLE)
     if (init !== null) this.guard(init.position.line, () => this.command(init.line))
     this.start = this.host.start()
+    this.state.start = this.start
     this.host.world.run(this.start)
     if (timeOf(statements[0]!) !== 0) throw new ScriptFailed(statements[0]!.line, "first event should be at time 0")
     for (const statement of statements) {

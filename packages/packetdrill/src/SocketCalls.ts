@@ -1,4 +1,5 @@
 /** socket, bind, listen, accept, connect, close, shutdown, fcntl and what is read and written. */
+import type { UserBytes } from "@darkfiber/sockets/Message"
 import * as Sys from "@darkfiber/sockets/Sys"
 import type { Errno } from "@darkfiber/sockets/SystemError"
 import { Effect } from "effect"
@@ -130,49 +131,43 @@ const fcntl: Planner = (call, state) => {
   return { effect: Sys.fcntl(fd(call, state), Values.int(command!), value), mode: "exact" }
 }
 
-/** Buffers that are no memory: EFAULT belongs to calls the simulator has not. */
-const required = (buffer: Uint8Array | null): Uint8Array => {
-  if (buffer === null) throw new Unsupported("NULL as a buffer")
-  return buffer
-}
-
 const read: Planner = (call, state) => {
   Values.arity(call, 3)
   const count = Values.int(call.arguments[2]!)
-  return { effect: Sys.read(fd(call, state), required(Values.buffer(call.arguments[1]!, count))), mode: "exact" }
+  return { effect: Sys.read(fd(call, state), Values.buffer(call.arguments[1]!, count)), mode: "exact" }
 }
 
 const write: Planner = (call, state) => {
   Values.arity(call, 3)
   const count = Values.int(call.arguments[2]!)
-  return { effect: Sys.write(fd(call, state), required(Values.buffer(call.arguments[1]!, count))), mode: "exact" }
+  return { effect: Sys.write(fd(call, state), Values.buffer(call.arguments[1]!, count)), mode: "exact" }
 }
 
-const vector = (call: SystemCall): number => {
+const vector = (call: SystemCall): ReadonlyArray<Uint8Array> => {
   Values.arity(call, 3)
   const lengths = Values.iovec(call.arguments[1]!)
   const count = Values.int(call.arguments[2]!)
   if (count !== lengths.length) {
     throw new BadCall(`iov_count ${count} does not match ${lengths.length}-element iovec array`)
   }
-  return lengths.reduce((sum, length) => sum + length, 0)
+  return lengths.map(Values.bytes)
 }
 
 const readv: Planner = (call, state) => ({
-  effect: Sys.read(fd(call, state), Values.bytes(vector(call))),
+  effect: Sys.readv(fd(call, state), vector(call)),
   mode: "exact"
 })
 
 const writev: Planner = (call, state) => ({
-  effect: Sys.write(fd(call, state), Values.bytes(vector(call))),
+  effect: Sys.writev(fd(call, state), vector(call)),
   mode: "exact"
 })
 
 /** Count and buffer of recv, recvfrom, send and sendto. */
-const transfer = (call: SystemCall): { readonly data: Uint8Array; readonly flags: number } => {
+const transfer = (call: SystemCall): { readonly data: UserBytes; readonly flags: number } => {
   const count = Values.int(call.arguments[2]!)
   const flags = Values.int(call.arguments[3]!)
-  return { data: Values.buffer(call.arguments[1]!, count) ?? Values.bytes(count), flags }
+  return { data: Values.buffer(call.arguments[1]!, count), flags }
 }
 
 const recv: Planner = (call, state) => {

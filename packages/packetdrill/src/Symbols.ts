@@ -2,16 +2,18 @@
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import * as Epoll from "@darkfiber/sockets/Epoll"
 import * as FileCalls from "@darkfiber/sockets/FileCalls"
+import * as Ioctl from "@darkfiber/sockets/Ioctl"
 import * as Poll from "@darkfiber/sockets/Poll"
 import * as Socket from "@darkfiber/sockets/Socket"
 import * as SocketOptions from "@darkfiber/sockets/SocketOptions"
 
 type Table = Readonly<Record<string, unknown>>
 
-const modules: ReadonlyArray<Table> = [SocketOptions, Socket, Poll, Epoll, FileCalls, Errno]
+const modules: ReadonlyArray<Table> = [SocketOptions, Socket, Poll, Epoll, FileCalls, Ioctl, Errno]
 
 /** Linux: include/uapi (asm-generic/socket.h, asm-generic/ioctls.h, linux/in.h, linux/tcp.h, linux/errqueue.h …). */
 const headers: Table = {
+  NULL: 0,
   AF_INET6: 10,
   PF_INET: 2,
   PF_INET6: 10,

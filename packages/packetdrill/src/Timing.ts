@@ -28,6 +28,8 @@ export const due = (time: Time, offset: number): Due => {
   }
 }
 
+const microseconds = (ns: number): number => Math.round(ns / 1000)
+
 export const seconds = (ns: number): string => (ns / 1e9).toFixed(6)
 
 /**
@@ -46,7 +48,10 @@ export const complaint = (
   if (wanted.kind === "Any") return null
   const share = before === null ? 0 : ((wanted.from - before) * config.tolerancePercent) / 100
   const tolerance = Math.max(config.tolerance, share)
-  if (actual >= wanted.from - tolerance && actual <= wanted.to + tolerance) return null
+  // As the language does, in whole microseconds.
+  const early = microseconds(wanted.from) - microseconds(actual)
+  const late = microseconds(actual) - microseconds(wanted.to)
+  if (Math.max(early, late) <= microseconds(tolerance)) return null
   const range = wanted.from === wanted.to ? seconds(wanted.from) : `${seconds(wanted.from)}~${seconds(wanted.to)}`
   return (
     `timing error: expected ${what} at ${range} sec but happened at ${seconds(actual)} sec; ` +

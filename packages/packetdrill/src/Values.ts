@@ -1,4 +1,5 @@
 /** Arguments of system calls as values: numbers, buffers, descriptors. */
+import { BadPointer, type UserBytes } from "@darkfiber/sockets/Message"
 import type { Expression, SystemCall } from "./Ast.ts"
 import { BadCall, Unsupported } from "./Failure.ts"
 import * as Symbols from "./Symbols.ts"
@@ -48,11 +49,11 @@ export const ellipsis = (expression: Expression): void => {
   if (!isEllipsis(expression)) throw new BadCall(`... was expected, not ${describe(expression)}`)
 }
 
-/** `...` is a buffer of zeros, 0 is NULL: null. */
-export const buffer = (expression: Expression, count: number): Uint8Array | null => {
-  if (expression._tag === "Integer" && expression.value === 0) return null
-  ellipsis(expression)
-  return bytes(count)
+/** `...` is a buffer of zeros, 0 and NULL are none. */
+export const buffer = (expression: Expression, count: number): UserBytes => {
+  if (isEllipsis(expression)) return bytes(count)
+  if (number(expression) === 0) return new BadPointer(count)
+  throw new BadCall(`... or NULL was expected, not ${describe(expression)}`)
 }
 
 export const bytes = (count: number): Uint8Array => {

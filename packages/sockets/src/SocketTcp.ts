@@ -149,6 +149,7 @@ class TcpOps implements SocketOps {
     if (child === null) return task.waitOn(core, socket.wait, true, timeoutOf(task, socket, 0, true))
     const sk = child.owner as TcpKernelSock
     sk.refresh()
+    inherit(sk, child)
     const made = new Socket(socket.family, SOCK_STREAM, IPPROTO_TCP, socket.net, this, sk)
     made.state = SS_CONNECTED
     made.linger = socket.linger
@@ -430,6 +431,14 @@ class TcpOps implements SocketOps {
     socket.sk.releasedAt = core.time
     return status
   }
+}
+
+/** What a connection has of its listener stands on either side (Linux: sk_clone_lock). */
+const inherit = (sk: TcpKernelSock, child: TcpSock): void => {
+  sk.reuseAddress = child.reuseAddress
+  sk.reusePort = child.reusePort
+  sk.boundDevice = child.device
+  sk.mark = child.mark
 }
 
 export const tcpFamily = (glue: TcpGlue): SocketFamily => ({

@@ -16,6 +16,7 @@ import { type Command, isTimed, type Invocation, type Result as CommandResult } 
 import { write } from "./commands/Sysctl.ts"
 import { failure, type Outcome, outcome } from "./Outcome.ts"
 import { commands as standard } from "./Registry.ts"
+import * as ModuleParameters from "./ModuleParameters.ts"
 import * as Script from "./Script.ts"
 import { strerror } from "./Strerror.ts"
 import * as Words from "./Words.ts"
@@ -195,13 +196,13 @@ interface Streams {
   readonly apply: (result: Outcome) => Outcome
 }
 
-/** Files that can be written are /dev/null and what stands under /proc/sys. */
+/** Files that can be written are /dev/null and what stands under /proc/sys and /sys/module. */
 const redirect = (place: Place, command: Script.SimpleCommand): Streams | Outcome => {
   let stdin: string | undefined
   const steps: Array<(result: Outcome) => Outcome> = []
   for (const { stream, target } of command.redirections) {
     if (stream === 0) {
-      const text = target === "/dev/null" ? "" : Procfs.read(place, target)
+      const text = target === "/dev/null" ? "" : (Procfs.read(place, target) ?? ModuleParameters.read(place, target))
       if (text === null) return failure(`sh: ${target}: No such file or directory`)
       stdin = text
     } else if (target === "&1")
@@ -209,10 +210,17 @@ const redirect = (place: Place, command: Script.SimpleCommand): Streams | Outcom
     else if (target === "/dev/null")
       steps.push((result) => (stream === 1 ? { ...result, stdout: "" } : { ...result, stderr: "" }))
     else if (target.startsWith("/proc/sys/") && stream === 1) steps.push((result) => writeFile(place, target, result))
+    else if (target.startsWith("/sys/module/") && stream === 1)
+      steps.push((result) => writeModule(place, target, result))
     else return failure(`sh: ${target}: Read-only file system`)
   }
   return { stdin, apply: (result) => steps.reduce((all, step) => step(all), result) }
 }
+
+const writeModule = (place: Place, path: string, result: Outcome): Outcome =>
+  ModuleParameters.write(place, path, result.stdout)
+    ? { ...result, stdout: "" }
+    : { stdout: "", stderr: `${result.stderr}sh: ${path}: Invalid argument\n`, code: 1 }
 
 const writeFile = (place: Place, path: string, result: Outcome): Outcome => {
   const status = write(place, Sysctls.canonical(path.slice("/proc/sys/".length)), result.stdout)

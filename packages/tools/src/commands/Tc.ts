@@ -1,8 +1,10 @@
-/** `tc qdisc`: show, and the limit of a device's queue (pfifo_fast takes it from txqueuelen). */
+/** `tc qdisc`: show, the limit of a device's queue (pfifo_fast takes it from txqueuelen), pfifo as root. */
+import * as Device from "@darkfiber/kernel-net/Device"
+import { Pfifo } from "@darkfiber/kernel-net/Pfifo"
 import * as Links from "@darkfiber/observe/Links"
 import type { Place } from "@darkfiber/observe/Machine"
 import { formatQdisc } from "@darkfiber/observe/TableText"
-import type { Command } from "../Command.ts"
+import { type Command, coreOf } from "../Command.ts"
 import { failure, success, type Outcome } from "../Outcome.ts"
 
 const show = (place: Place, words: ReadonlyArray<string>, statistics: boolean): Outcome => {
@@ -20,7 +22,10 @@ const show = (place: Place, words: ReadonlyArray<string>, statistics: boolean): 
   )
 }
 
-/** `tc qdisc change|replace dev eth0 root pfifo_fast limit N`: the limit of each band together. */
+/**
+ * `tc qdisc add|change|replace dev eth0 root pfifo_fast limit N`: the limit of each band together; `… root pfifo limit N`: a
+ * queue with a limit of its own.
+ */
 const change = (place: Place, verb: string, words: ReadonlyArray<string>): Outcome => {
   const [dev, name = "", root, kind = "", limit, count = ""] = words
   if (dev !== "dev" || root !== "root")
@@ -30,16 +35,40 @@ const change = (place: Place, verb: string, words: ReadonlyArray<string>): Outco
   const device = place.net.deviceByName(name)
   if (device === null) return failure(`Cannot find device "${name}"`)
   if (kind !== "pfifo_fast" && kind !== "pfifo") return failure("Error: Specified qdisc kind is unknown.", 2)
-  if (limit === undefined) return success()
-  if (limit !== "limit" || !/^[1-9]\d{0,8}$/.test(count)) return failure(`What is "${limit}"?`)
+  const least = kind === "pfifo" ? 0 : 1
+  if (limit !== undefined && (limit !== "limit" || !/^\d{1,9}$/.test(count) || Number(count) < least)) {
+    return failure(`What is "${limit}"?`)
+  }
+  if (kind === "pfifo") {
+    Device.setQdiscs(
+      coreOf(place),
+      device,
+      (queue) => new Pfifo(device, queue, limit === undefined ? device.txQueueLength : Number(count))
+    )
+    return success()
+  }
   if (device.qdiscs.every((one) => !one.hasQueue)) return failure("RTNETLINK answers: Operation not supported", 2)
-  device.txQueueLength = Number(count)
+  if (limit !== undefined) device.txQueueLength = Number(count)
+  return success()
+}
+
+/** `tc qdisc delete dev eth0 root`: back to what the device has by itself. */
+const remove = (place: Place, words: ReadonlyArray<string>): Outcome => {
+  const [dev, name = "", root] = words
+  if (dev !== "dev" || root !== "root") return failure(`What is "${root ?? dev ?? ""}"?`)
+  const device = place.net.deviceByName(name)
+  if (device === null) return failure(`Cannot find device "${name}"`)
+  if (!device.qdiscs.some((one) => one instanceof Pfifo)) {
+    return failure("Error: Cannot delete qdisc with handle of zero.", 2)
+  }
+  Device.setQdiscs(coreOf(place), device, null)
   return success()
 }
 
 export const tc: Command = {
   name: "tc",
-  usage: "tc [-s] qdisc [show [dev DEVICE] | change dev DEVICE root pfifo_fast limit N]",
+  usage:
+    "tc [-s] qdisc [show [dev DEVICE] | add|change|replace dev DEVICE root pfifo_fast|pfifo [limit N] | del dev DEVICE root]",
   run: (args, { place }) => {
     const words = args.filter((arg) => arg !== "-s" && arg !== "-statistics")
     const [object = "", verb = "show", ...rest] = words
@@ -47,6 +76,7 @@ export const tc: Command = {
     if (verb === "show" || verb === "list" || verb === "ls") return show(place, rest, args.length > words.length)
     if (verb === "dev") return show(place, [verb, ...rest], args.length > words.length)
     if (["add", "change", "replace"].includes(verb)) return change(place, verb, rest)
+    if (["del", "delete"].includes(verb)) return remove(place, rest)
     return failure(`Command "${verb}" is unknown, try "tc qdisc help".`)
   }
 }
