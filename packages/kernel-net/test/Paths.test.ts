@@ -272,13 +272,13 @@ for (const profile of profiles) {
       checkQuiet(world)
       const out = trace(a.host)
       const path = ["udp_sendmsg", "ip_send_skb", "ip_local_out", "ip_output", "ip_finish_output", "ip_finish_output2"]
-      const device = ["dev_queue_xmit", "sch_direct_xmit", "dev_hard_start_xmit", "igb_xmit_frame"]
+      const device = ["neigh_hh_output", "dev_queue_xmit", "sch_direct_xmit", "dev_hard_start_xmit", "igb_xmit_frame"]
       const done = ["igb_msix_ring", "napi_schedule", "net_rx_action", "igb_poll", "igb_clean_tx_irq"]
       assert.deepEqual(
         out.map((row) => row.name),
         [...path, ...device, ...done]
       )
-      assert.ok(out.slice(0, 10).every((row) => row.context === "process"))
+      assert.ok(out.slice(0, 11).every((row) => row.context === "process"))
       const into = trace(b.host).map((row) => row.name)
       assert.deepEqual(into, [
         "dma",
