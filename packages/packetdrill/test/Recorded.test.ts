@@ -41,9 +41,9 @@ describe("scripts that a real kernel passes and the simulator does not", () => {
     assert.deepStrictEqual(scriptsIn(known), Object.keys(KnownFailures.reasons).toSorted())
   })
 
-  for (const [path, { outcome, cause }] of Object.entries(KnownFailures.reasons)) {
+  for (const [path, cause] of Object.entries(KnownFailures.reasons)) {
     it(`${path}: ${cause}`, () => {
-      assert.strictEqual(outcomeOf(known, path).split("\n")[0], outcome)
+      assert.notStrictEqual(outcomeOf(known, path), "pass", "it passes now: move it to scripts and delete its entry")
     })
   }
 })

@@ -320,7 +320,8 @@ class TcpOps implements SocketOps {
 
   takeError(socket: Socket): number {
     const sock = tcpOf(socket)
-    const error = sock.error
+    const error = sock.error !== 0 ? sock.error : sock.softError
+    if (sock.error === 0) sock.softError = 0
     sock.error = 0
     return -error
   }

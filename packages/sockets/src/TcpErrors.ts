@@ -3,6 +3,7 @@
  * tcp_v4_err, net/ipv4/tcp_ipv4.c; RFC 5927).
  */
 import { errnoOf, isFatal } from "@darkfiber/kernel-net/IcmpErrno"
+import { PMTUDISC_DONT } from "@darkfiber/kernel-net/IpOutput"
 import type { SkBuff } from "@darkfiber/kernel-net/SkBuff"
 import * as Counters from "@darkfiber/tcp/Counters"
 import { KIND_SOCK } from "@darkfiber/tcp/Endpoint"
@@ -53,7 +54,7 @@ export const receive = (
     return
   }
   if (!fragmentation) report(sock, seq, type, code)
-  else if (info >= MTU_MIN && info < sock.pmtu) {
+  else if (info >= MTU_MIN && info < sock.pmtu && sk.pmtuDiscover !== PMTUDISC_DONT) {
     sk.dst = null
     IcmpError.mtuReduced(sock)
   }

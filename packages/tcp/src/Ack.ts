@@ -54,6 +54,7 @@ export const receive = (sock: TcpSock, segment: Segment, given: number): number 
   sample.start(packetsInFlight(sock))
   if (isBefore(ack, priorUna)) return oldAck(sock, segment, flag)
   if (isAfter(ack, sock.sndNxt)) {
+    if ((flag & Flags.NO_CHALLENGE_ACK) === 0) Reset.sendChallengeAck(sock)
     invalid.reason = Drops.TCP_ACK_UNSENT_DATA
     return INVALID
   }

@@ -137,7 +137,7 @@ const sendSyn = (sock: TcpSock): number => {
   sock.sndWnd = 0
   Output.syncMss(sock, mtu)
   sock.advmss = advertisedMss(sock, mtu)
-  const clamp = sock.options.windowClamp
+  const clamp = Window.initialClamp(sock)
   const segments = tcp.profile.initialRcvWindow
   const advertised = sock.tsRecentStamp !== 0 ? sock.advmss - Options.TIMESTAMP_BYTES : sock.advmss
   Window.selectInitial(net, Window.fullSpace(sock), advertised, clamp, sysctl.windowScaling !== 0, segments)

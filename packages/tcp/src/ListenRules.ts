@@ -33,6 +33,8 @@ export interface ListenRules {
 export const TIMEOUT_INIT = 1_000_000_000
 /** The tick of the 3.10 listener (TCP_SYNQ_INTERVAL). */
 const SYNQ_INTERVAL = 200_000_000
+/** A queue of half so many requests is never thinned (Linux: reqsk_timer_handler). */
+const PRUNE_MIN = 8
 
 /** Size of the SYN table (F2): `roundup_pow_of_two(max(min(backlog, max_syn_backlog), 8) + 1)`. */
 export const synTableSize = (backlog: number, maxSynBacklog: number): number =>
@@ -146,7 +148,7 @@ export const requestTimer = (request: RequestSock): void => {
 /** Fewer retries for old requests when the queue is more than half full of them. */
 const prunedThreshold = (request: RequestSock, listen: ListenState): number => {
   let threshold = request.net.sysctl.synackRetries
-  if (listen.qlen * 2 <= Math.max(1, listen.maxAckBacklog)) return threshold
+  if (listen.qlen * 2 <= Math.max(PRUNE_MIN, listen.maxAckBacklog)) return threshold
   let young = listen.young * 2
   while (threshold > 2 && listen.qlen >= young) {
     threshold--

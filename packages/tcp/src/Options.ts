@@ -116,7 +116,10 @@ const fillSack = (sock: TcpSock, options: TcpOptions.TcpOptions, count: number):
 const advmssOf = (sock: TcpSock): number =>
   sock.tcp.host.mtu(sock.net, sock.localAddress, sock.remoteAddress, sock) - Tcp.headerBytes - IP_BYTES
 
-/** Writes the options of our SYN. Returns the header's length. */
+/**
+ * Writes the options of our SYN, also when it goes again with an ACK in a simultaneous open: all that we can do, whatever the
+ * peer's SYN offered (Linux: tcp_syn_options). Returns the header's length.
+ */
 export const writeSyn = (sock: TcpSock): number => {
   const sysctl = sock.net.sysctl
   const options = sock.tcp.sent
@@ -131,20 +134,5 @@ export const writeSyn = (sock: TcpSock): number => {
   if (sysctl.windowScaling !== 0) options.windowScale = sock.rcvWscale
   if (sysctl.sack !== 0) options.sackPermitted = 1
   FastOpenCookie.writeOption(sock, options, TcpOptions.byteLength(options))
-  return Tcp.headerBytes + TcpOptions.write(options, sock.tcp.host.header, Tcp.headerBytes)
-}
-
-/** Writes the options of a SYN-ACK of a full socket (simultaneous open): what the peer's SYN offered. */
-export const writeSynAck = (sock: TcpSock): number => {
-  const options = sock.tcp.sent
-  TcpOptions.reset(options)
-  options.mss = sock.advmss
-  if (sock.tstampOk) {
-    options.hasTimestamp = 1
-    options.tsVal = timestampNow(sock)
-    options.tsEcr = sock.tsRecent
-  }
-  if (sock.wscaleOk) options.windowScale = sock.rcvWscale
-  if (sock.sackOk) options.sackPermitted = 1
   return Tcp.headerBytes + TcpOptions.write(options, sock.tcp.host.header, Tcp.headerBytes)
 }

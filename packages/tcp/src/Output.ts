@@ -44,7 +44,7 @@ export const transmit = (sock: TcpSock, segment: Segment | null, seq: number, fl
   let length: number
   if (isSyn) {
     window = Math.min(sock.rcvWnd, 65_535)
-    length = (flags & Tcp.ACK) !== 0 ? Options.writeSynAck(sock) : Options.writeSyn(sock)
+    length = Options.writeSyn(sock)
   } else {
     window = Window.forHeader(sock)
     length = Options.writeEstablished(sock)

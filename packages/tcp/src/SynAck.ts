@@ -84,7 +84,7 @@ const offerWindow = (request: RequestSock): void => {
     request.net,
     Window.fullSpace(listener),
     request.advmss - (request.tstampOk ? TIMESTAMP_BYTES : 0),
-    listener.options.windowClamp,
+    Window.initialClamp(listener),
     request.wscaleOk,
     tcp.profile.initialRcvWindow
   )

@@ -33,7 +33,7 @@ export const receive = (sock: TcpSock, segment: Segment): void => {
   if ((flags & Tcp.ACK) !== 0) {
     if (!isAfter(segment.ack, sock.sndUna) || isAfter(segment.ack, sock.sndNxt)) {
       // As Linux: a stale peer's ACK makes us repeat the SYN soon after the RST.
-      if (sock.retransmits === 0) Timers.resetXmit(sock, PENDING_RETRANS, 500_000)
+      if (sock.retransmits === 0) Timers.resetXmit(sock, PENDING_RETRANS, Timers.TIMEOUT_MIN_US)
       Reset.sendReset(tcp, sock.net, segment)
       host.drop(segment, Drops.TCP_INVALID_ACK_SEQUENCE)
       return

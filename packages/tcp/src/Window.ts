@@ -32,6 +32,16 @@ export const initial: { rcvWnd: number; windowClamp: number; rcvWscale: number }
 }
 
 /**
+ * The user's limit of the window, 0 for none: TCP_WINDOW_CLAMP, or the buffer that SO_RCVBUF fixed when that is less (Linux:
+ * tcp_connect_init, tcp_openreq_init_rwin).
+ */
+export const initialClamp = (sock: TcpSock): number => {
+  const clamp = sock.options.windowClamp
+  const space = fullSpace(sock)
+  return (sock.bufferLocks & 2) !== 0 && (clamp === 0 || clamp > space) ? space : clamp
+}
+
+/**
  * Window, clamp and scale to offer in a SYN or SYN-ACK, into {@link initial} (Linux: tcp_select_initial_window).
  *
  * @param available payload bytes of the buffer

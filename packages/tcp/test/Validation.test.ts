@@ -67,11 +67,12 @@ describe("SYN in a connection (RFC 5961 §4)", () => {
 })
 
 describe("ACK (RFC 5961 §5)", () => {
-  it("of what was not sent, and what it carries, is dropped without a word (as Linux does)", () => {
+  it("of what was not sent is challenged, what it carries dropped (as Linux does)", () => {
     const puppet = open()
     puppet.say({ seq: 1, ack: 99, length: 10, ts: [1001, 0] })
     assert.strictEqual(puppet.stream!.receivedBytes, 0)
-    assert.strictEqual(puppet.heard.length, 0)
+    assert.strictEqual(puppet.heard.length, 1)
+    assert.strictEqual(puppet.mib(Counters.CHALLENGE_ACK), 1)
     assert.strictEqual(puppet.host.drops.get(Drops.TCP_ACK_UNSENT_DATA), 1)
   })
 
