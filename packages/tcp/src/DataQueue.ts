@@ -16,6 +16,7 @@ import * as TimeWait from "./TimeWait.ts"
 import * as Timers from "./Timers.ts"
 import * as Window from "./Window.ts"
 import {
+  ACK_NOMEM,
   ACK_NOW,
   ACK_PUSHED,
   ACK_SCHED,
@@ -156,10 +157,10 @@ const outOfWindow = (sock: TcpSock, segment: Segment, reason: number): void => {
 const queueAndOut = (sock: TcpSock, segment: Segment): void => {
   const host = sock.tcp.host
   if (!tryRmem(sock, segment)) {
+    sock.ackPending |= ACK_SCHED | ACK_NOW | ACK_NOMEM
     // The first segment of an empty queue is always taken.
     if (sock.receiveQueue.head !== null) {
       sock.net.count(Counters.RCV_Q_DROP)
-      sock.ackPending |= ACK_SCHED | ACK_NOW
       host.drop(segment, Drops.PROTO_MEM)
       return
     }

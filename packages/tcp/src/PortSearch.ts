@@ -45,7 +45,11 @@ export const tryConnectPort = (tcp: Tcp, sock: TcpSock, port: number): number =>
     return 0
   }
   if (bucket.fastReuse >= 0 || bucket.fastReusePort >= 0) return TAKEN
-  if (!checkEstablished(tcp, sock, port)) return TAKEN
+  // Held, for the TIME_WAIT sock whose place is taken may be its last user (Linux unhashes that after inet_bind_hash).
+  bucket.ownerCount++
+  const isFree = checkEstablished(tcp, sock, port)
+  bucket.ownerCount--
+  if (!isFree) return TAKEN
   tcp.bindHash.add(bucket, sock)
   tcp.established.insert(sock)
   return 0

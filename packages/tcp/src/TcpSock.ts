@@ -39,6 +39,8 @@ export const ACK_TIMER = 2
 export const ACK_PUSHED = 4
 export const ACK_PUSHED2 = 8
 export const ACK_NOW = 16
+/** Data was not queued for want of memory: the window is 0 whatever was offered before. */
+export const ACK_NOMEM = 32
 
 /** `nonagle` (Linux: TCP_NAGLE_*). */
 export const NAGLE_OFF = 1

@@ -6,7 +6,7 @@ import * as Counters from "./Counters.ts"
 import { toUs } from "./Clock.ts"
 import { isBefore, type Segment } from "./Segment.ts"
 import type { TcpNet } from "./TcpNet.ts"
-import { hasShutdown, RCV_SHUTDOWN, receiveWindow, type TcpSock } from "./TcpSock.ts"
+import { ACK_NOMEM, hasShutdown, RCV_SHUTDOWN, receiveWindow, type TcpSock } from "./TcpSock.ts"
 import * as Memory from "./Memory.ts"
 
 const MAX_WSCALE = 14
@@ -107,9 +107,14 @@ export const select = (sock: TcpSock): number => {
 
 /**
  * The window field of the header to be sent, and what goes with offering it (Linux: tcp_select_window). The offered right
- * edge never moves back.
+ * edge moves back only where data that was within it found no memory.
  */
 export const forHeader = (sock: TcpSock): number => {
+  if ((sock.ackPending & ACK_NOMEM) !== 0) {
+    sock.rcvWnd = 0
+    sock.rcvWup = sock.rcvNxt
+    return 0
+  }
   const before = sock.rcvWnd
   const current = receiveWindow(sock)
   let window = select(sock)
