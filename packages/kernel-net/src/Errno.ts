@@ -18,6 +18,7 @@ export const EBUSY = 16
 export const EEXIST = 17
 export const ENODEV = 19
 export const ENOTDIR = 20
+export const EISDIR = 21
 export const EINVAL = 22
 export const ENFILE = 23
 export const EMFILE = 24
@@ -84,6 +85,7 @@ const names: ReadonlyMap<number, string> = new Map(
     EEXIST,
     ENODEV,
     ENOTDIR,
+    EISDIR,
     EINVAL,
     ENFILE,
     EMFILE,

@@ -4,6 +4,7 @@ import * as Errno from "@darkfiber/kernel-net/Errno"
 import { Epoll, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, epollFile, type EpollEvent } from "./Epoll.ts"
 import type { File, FileTable } from "./Files.ts"
 import { FIONBIO } from "./Ioctl.ts"
+import { PIPE_BUF, Pipe, resize } from "./Pipe.ts"
 import * as Points from "./Points.ts"
 import { CALL_BLOCK, CALL_DONE, done, type SystemCall } from "./SystemCall.ts"
 import { defaultWakeFunction, FOREVER, type Task } from "./Task.ts"
@@ -11,6 +12,8 @@ import { defaultWakeFunction, FOREVER, type Task } from "./Task.ts"
 export const F_DUPFD = 0
 export const F_GETFL = 3
 export const F_SETFL = 4
+export const F_SETPIPE_SZ = 1031
+export const F_GETPIPE_SZ = 1032
 export const O_NONBLOCK = 0x800
 
 /** Most events one epoll_wait may ask for (Linux: EP_MAX_EVENTS is larger). */
@@ -88,11 +91,19 @@ export const FCNTL: SystemCall = {
       file.nonblock = (task.r2 & O_NONBLOCK) !== 0
       return done(task, 0)
     }
+    if (task.r1 === F_GETPIPE_SZ || task.r1 === F_SETPIPE_SZ) return done(task, pipeSize(task, file))
     if (task.r1 !== F_DUPFD) return done(task, -Errno.EINVAL)
     const low = task.r2
     if (!(low >= 0) || low >= (tableOf(task)?.soft ?? 0)) return done(task, -Errno.EINVAL)
     return done(task, duplicate(core, task, low))
   }
+}
+
+/** F_GETPIPE_SZ, F_SETPIPE_SZ. */
+const pipeSize = (task: Task, file: File): number => {
+  if (!(file.object instanceof Pipe)) return -Errno.EBADF
+  if (task.r1 === F_GETPIPE_SZ) return file.object.size * PIPE_BUF
+  return resize(file.object, task.r2, task.process?.isRoot === true)
 }
 
 export const EPOLL_CREATE1: SystemCall = {
@@ -123,7 +134,7 @@ export const EPOLL_CTL: SystemCall = {
     const file = files?.get(task.r0) ?? null
     const target = files?.get(task.r2) ?? null
     if (file === null || target === null) return done(task, -Errno.EBADF)
-    if (target.ops.kind === "null") return done(task, -Errno.EPERM)
+    if (target.ops.kind === "null" || target.ops.kind === "regular") return done(task, -Errno.EPERM)
     if (file === target || file.ops.kind !== "eventpoll") return done(task, -Errno.EINVAL)
     return done(task, control(core, task, file.object as Epoll, target))
   }

@@ -6,6 +6,7 @@ import type { Core } from "@darkfiber/hardware/cpu/Core"
 import type { Netns } from "@darkfiber/kernel-net/Netns"
 import type { Sock, SockWaiters } from "@darkfiber/kernel-net/Sock"
 import type { File, FileOps, PollTable } from "./Files.ts"
+import type { PageSink, PageSource } from "./PageSource.ts"
 import * as Points from "./Points.ts"
 import { POLLERR, POLLIN, READABLE, WRITABLE } from "./Poll.ts"
 import type { OptionValue } from "./SocketOptions.ts"
@@ -77,6 +78,13 @@ export interface SocketOps {
   getOption(core: Core, socket: Socket, level: number, name: number): OptionValue | null
   /** Copies addresses into `socket.sk`, where the protocol keeps them elsewhere. */
   refresh?(socket: Socket): void
+  /**
+   * One step of a splice from the socket: up to `length` bytes into `sink`. `has` says that the call has moved some already
+   * and need not wait. A verdict; bytes, 0 at the end or a negative errno in `task.result`.
+   */
+  spliceRead?(core: Core, task: Task, socket: Socket, sink: PageSink, length: number, has: boolean): number
+  /** One step of a splice or sendfile to the socket. A verdict; bytes or a negative errno in `task.result`. */
+  sendPages?(core: Core, task: Task, socket: Socket, source: PageSource, length: number, flags: number): number
   /** The last descriptor is gone: what is done before `release`, and may wait (SO_LINGER). A verdict, as of a call. */
   closing?(core: Core, task: Task, socket: Socket): number
   /** Takes the pending error: 0 or a negative errno; without it the sock's. */
@@ -150,6 +158,13 @@ export class Socket implements SockWaiters {
     this.wait.wake(core, 1, POLLERR | POLLIN)
   }
 
+  /**
+   * One step of a splice from the socket: up to `length` bytes into `sink`. `has` says that the call has moved some already
+   * and need not wait. A verdict; bytes, 0 at the end or a negative errno in `task.result`.
+   */
+  spliceRead?(core: Core, task: Task, socket: Socket, sink: PageSink, length: number, has: boolean): number
+  /** One step of a splice or sendfile to the socket. A verdict; bytes or a negative errno in `task.result`. */
+  sendPages?(core: Core, task: Task, socket: Socket, source: PageSource, length: number, flags: number): number
   /** The last descriptor is gone: what is done before `release`, and may wait (SO_LINGER). A verdict, as of a call. */
   closing?(core: Core, task: Task, socket: Socket): number
   /** Takes the pending error: 0 or a negative errno (Linux: sock_error). */

@@ -151,6 +151,7 @@ export const READ: SystemCall = onFile("read", Points.SYS_READ, (core, task, fil
 /** One step of a read from any file. */
 export const readFile = (core: Core, task: Task, file: File): number => {
   if (file.ops.kind === "socket") return receive(core, task, file.object as Socket)
+  if (file.access === 1) return done(task, -Errno.EBADF)
   if (file.ops.read === undefined) return done(task, -Errno.EINVAL)
   if (!isRange(task.argument, task.r1, task.r2)) return done(task, -Errno.EFAULT)
   const verdict = file.ops.read(core, task, file)
@@ -161,6 +162,7 @@ export const readFile = (core: Core, task: Task, file: File): number => {
 /** One step of a write to any file. */
 export const writeFile = (core: Core, task: Task, file: File): number => {
   if (file.ops.kind === "socket") return send(core, task, file.object as Socket)
+  if (file.access === 0) return done(task, -Errno.EBADF)
   if (file.ops.write === undefined) return done(task, -Errno.EINVAL)
   if (!isRange(task.argument, task.r1, task.r2)) return done(task, -Errno.EFAULT)
   return file.ops.write(core, task, file)

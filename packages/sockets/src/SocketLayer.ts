@@ -4,12 +4,14 @@
  */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
 import * as Errno from "@darkfiber/kernel-net/Errno"
-import type { Host } from "@darkfiber/kernel-net/Host"
+import type { Host, PacketHolder } from "@darkfiber/kernel-net/Host"
 import type { Netns } from "@darkfiber/kernel-net/Netns"
 import type { Sock } from "@darkfiber/kernel-net/Sock"
 import * as Points from "./Points.ts"
 import type { Process } from "./Process.ts"
 import type { ProcessTable } from "./Processes.ts"
+import type { Pipe } from "./Pipe.ts"
+import { RamFiles } from "./RamFiles.ts"
 import { AF_INET, Socket, type SocketOps, socketFile } from "./Socket.ts"
 
 /** A protocol that socket() can open (Linux: inet_protosw). */
@@ -21,14 +23,21 @@ export interface SocketFamily {
   create(core: Core, net: Netns, process: Process): Sock | number
 }
 
-export class SocketLayer {
+export class SocketLayer implements PacketHolder {
   readonly host: Host
   readonly processes: ProcessTable
+  /** Regular files in memory. */
+  readonly ramFiles: RamFiles
+  /** Pipes that somebody has open. */
+  readonly pipes: Set<Pipe>
   private readonly families: Array<SocketFamily>
 
   constructor(host: Host, processes: ProcessTable) {
     this.host = host
     this.processes = processes
+    this.ramFiles = new RamFiles(host)
+    this.pipes = new Set()
+    host.addHolder(this)
     this.families = []
     processes.sockets = this
   }
@@ -74,6 +83,16 @@ export class SocketLayer {
     socket.file = file
     process.files.install(fd, file)
     return fd
+  }
+
+  /** Pages of pipes and files hold no packets. */
+  walk(): void {}
+
+  /** The host is gone. */
+  abandon(): void {
+    for (const pipe of this.pipes) pipe.purge(0)
+    this.pipes.clear()
+    this.ramFiles.abandon()
   }
 
   /** Charges a copy between user and kernel. */

@@ -20,7 +20,7 @@ import { DEFER_CONNECT, type TcpSock } from "@darkfiber/tcp/TcpSock"
 import { timeoutOf } from "./Datagram.ts"
 import { SIOCINQ, SIOCOUTQ, SIOCOUTQNSD } from "./Ioctl.ts"
 import { BadPointer } from "./Message.ts"
-import { PageSource } from "./PageSource.ts"
+import { type PageSink, PageSource } from "./PageSource.ts"
 import { POLLERR, POLLHUP, POLLOUT, POLLRDHUP } from "./Poll.ts"
 import {
   AF_INET,
@@ -266,6 +266,30 @@ class TcpOps implements SocketOps {
       if (sock.options.inq !== 0) message.put(O.SOL_TCP, O.TCP_CM_INQ, Stream.inputHint(sock), INT_BYTES)
     }
     return this.finish(task, status)
+  }
+
+  spliceRead(core: Core, task: Task, socket: Socket, sink: PageSink, length: number, has: boolean): number {
+    if (!lockSock(core, task, socket)) return CALL_BLOCK
+    const sock = this.owned(core, socket)
+    const read = Stream.recvStep(sock, sink, 0, length, 0)
+    if (read > 0) Stream.recvDone(sock, read)
+    releaseSock(core, socket)
+    if (read !== -Errno.EAGAIN) return done(task, read)
+    // What lies there and cannot be had is urgent data.
+    if (has || Stream.inputBytes(sock) > 0) return done(task, 0)
+    if ((Stream.poll(sock) & (POLLERR | POLLHUP | POLLRDHUP)) !== 0) return CALL_MORE
+    return task.waitOn(core, socket.wait, false, timeoutOf(task, socket, 0, true))
+  }
+
+  sendPages(core: Core, task: Task, socket: Socket, source: PageSource, length: number, flags: number): number {
+    if (!lockSock(core, task, socket)) return CALL_BLOCK
+    const sock = this.owned(core, socket)
+    const sent = Stream.sendStep(sock, source, 0, length, flags)
+    if (sent === length || sent <= 0) Stream.sendDone(sock, flags)
+    releaseSock(core, socket)
+    if (sent !== -Errno.EAGAIN) return done(task, sent)
+    if ((Stream.poll(sock) & (POLLOUT | POLLERR)) !== 0) return CALL_MORE
+    return task.waitOn(core, socket.wait, false, timeoutOf(task, socket, flags, false))
   }
 
   shutdown(core: Core, task: Task, socket: Socket, how: number): number {

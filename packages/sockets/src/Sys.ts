@@ -23,6 +23,7 @@ import type { Task } from "./Task.ts"
 import { type Decode, systemCall } from "./Thread.ts"
 
 export { AGAIN }
+export { fallocate, ftruncate, lseek, open, pipe, type PipeEnds, sendfile, splice, tee, unlink } from "./SysFile.ts"
 export { BadPointer } from "./Message.ts"
 export {
   type Endpoint,

@@ -51,6 +51,23 @@ const call: fc.Arbitrary<Call> = fc.oneof(
     .map(([at, level, name]) => Sys.getsockopt(at, level, name)),
   fc.constant(Sys.epollCreate1 as Call),
   fc
+    .tuple(fd, bytes, bytes, flags)
+    .map(([at, one, two, flag]) => Sys.sendmsg(at, { iov: [one, two] }, flag | 0x40 | 0x4000000)),
+  fc.tuple(fd, bytes, flags).map(([at, into, flag]) => Sys.recvmsg(at, { iov: [into, into] }, flag | 0x40)),
+  fc.tuple(fd, fc.constantFrom(0x541b, 0x5411, 0x5421, 0x894b, 1)).map(([at, request]) => Sys.ioctl(at, request)),
+  fc.constantFrom(0x800, 0x800 | 1).map((flag) => Sys.pipe(flag) as Call),
+  fc.tuple(fc.constantFrom("/run/a", "/tmp", "b"), small).map(([path, flag]) => Sys.open(path, flag)),
+  fc.tuple(fd, fd, small, fc.constantFrom(2, 6)).map(([from, to, length, flag]) => Sys.tee(from, to, length, flag)),
+  fc
+    .tuple(fd, fd, small, fc.constantFrom(-1, 0, 5))
+    .map(([from, to, length, at]) =>
+      Effect.andThen(
+        Effect.ignore(Sys.setNonblock(from, true)),
+        Effect.andThen(Effect.ignore(Sys.setNonblock(to, true)), Sys.splice(from, to, length, 2, at))
+      )
+    ),
+  fc.tuple(fd, fd, small).map(([to, from, length]) => Sys.sendfile(to, from, length)),
+  fc
     .tuple(fd, small, fd, fc.integer(), fc.integer())
     .map(([epfd, operation, at, events, data]) => Sys.epollCtl(epfd, operation, at, events, data)),
   fc.tuple(fd, small, fc.constantFrom(0, 1000)).map(([epfd, max, timeout]) => Sys.epollWait(epfd, max, timeout)),
