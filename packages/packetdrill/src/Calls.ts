@@ -3,6 +3,7 @@ import * as Errno from "@darkfiber/kernel-net/Errno"
 import type { SystemCall } from "./Ast.ts"
 import type { CallOutcome } from "./Caller.ts"
 import type { CallPlan, CallState, Planner } from "./CallState.ts"
+import * as FileCalls from "./FileCalls.ts"
 import { Unsupported } from "./Failure.ts"
 import * as MessageCalls from "./MessageCalls.ts"
 import * as OptionCalls from "./OptionCalls.ts"
@@ -15,7 +16,8 @@ const planners: Readonly<Record<string, Planner>> = {
   ...SocketCalls.planners,
   ...MessageCalls.planners,
   ...OptionCalls.planners,
-  ...PollCalls.planners
+  ...PollCalls.planners,
+  ...FileCalls.planners
 }
 
 export const plan = (call: SystemCall, state: CallState): CallPlan => {

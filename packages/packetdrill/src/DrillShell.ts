@@ -13,6 +13,7 @@ import { commands as standard } from "@darkfiber/tools/Registry"
 import * as Shell from "@darkfiber/tools/Shell"
 import { Effect } from "effect"
 import type { DrillHost } from "./DrillHost.ts"
+import { fileCommands } from "./FileCommands.ts"
 import * as ShellText from "./ShellText.ts"
 
 /** Files that run each other stop here. */
@@ -55,7 +56,9 @@ export class DrillShell {
     this.depth = 0
     const bash = this.interpreter("bash")
     const sh = this.interpreter("sh")
-    this.table = new CommandTable([...standard, ["bash", bash], ["sh", sh]], (path) => this.fileCommand(path))
+    this.table = new CommandTable([...standard, ["bash", bash], ["sh", sh], ...fileCommands(host)], (path) =>
+      this.fileCommand(path)
+    )
   }
 
   /** Starts a line in the present instant, as a process of the host. */
@@ -110,7 +113,7 @@ export class DrillShell {
   private fileCommand(path: string): Command | undefined {
     if (path.endsWith("/set_sysctls.py") || path === "set_sysctls.py") return this.setSysctls(path)
     const base = path.slice(path.lastIndexOf("/") + 1)
-    const known = standard.get(base)
+    const known = this.table.get(base)
     const isTool = /^\/(usr\/)?s?bin\//.test(path)
     if (isTool) return known
     const text = this.written.get(path) ?? this.readFile(path)
