@@ -13,18 +13,13 @@ export const reasons: Readonly<Record<string, string>> = {
   "ecn/server-negotiates.pkt": "ECN is not there",
   "ecn/server-off.pkt": "ECN is not there",
   "epoll/errors.pkt": "the runner's epoll_create of size 0 is not refused",
-  "inq/cmsg.pkt": "the runner has no recvmsg",
-  "ioctl/siocinq.pkt": "the runner has no ioctl",
   "md5/option-value.pkt": "TCP-MD5 is not there",
   "md5/unexpected-signature.pkt": "TCP-MD5 is not there",
   "mtu-probe/blackhole.pkt": "MTU probing is not there",
   "mtu-probe/starts-at-base.pkt": "MTU probing is not there",
   "retransmit/collapse.pkt": "a retransmission takes in more than one segment",
   "sendfile/whole-file.pkt": "the runner has no files beside the script",
-  "splice/pipe-to-socket.pkt": "there are no pipes",
-  "splice/socket-to-pipe.pkt": "there are no pipes",
   "urgent/inline.pkt": "urgent data is not there",
   "urgent/receive-oob.pkt": "urgent data is not there",
-  "urgent/send-oob.pkt": "urgent data is not there",
-  "zerocopy/notification.pkt": "MSG_ZEROCOPY sends no notification"
+  "urgent/send-oob.pkt": "urgent data is not there"
 }
