@@ -44,6 +44,9 @@ const IDLE_PATIENCE = SECOND
 /** Within this the work of a call that begins is done or it has blocked, ns. */
 const SETTLE = 20_000
 
+/** What the tools say about what the simulator has not. */
+const LACKING = /^.*(?:command not found|not supported|qdisc kind is unknown).*$/m
+
 export const run = (script: Script, options: RunOptions): Verdict => {
   const config = Config.read(script, options)
   if (Result.isFailure(config)) {
@@ -335,6 +338,8 @@ class Runner {
       if (!this.instant(Infinity)) throw new BadCall(`\`${line}\` does not end`)
     }
     const { code, stderr } = outcome.result
+    const lacking = LACKING.exec(stderr)
+    if (lacking !== null) throw new Unsupported(`command: ${lacking[0].trim()}`)
     if (code !== 0) {
       const why = stderr.trim() === "" ? "" : `: ${stderr.trim().split("\n").at(-1)}`
       throw new BadCall(`error executing \`${line.trim()}\` command: non-zero status ${code}${why}`)
