@@ -366,6 +366,8 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
     sk.mark = parent.mark
     sk.ttl = parent.ttl
     sk.tos = parent.tos
+    sk.rcvbuf = child.rcvbuf
+    sk.sndbuf = child.sndbuf
     if (parent.extra !== null) sk.extra = parent.extra.inherit()
     this.socks.add(sk)
     return true

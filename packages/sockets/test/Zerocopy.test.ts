@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { assert, describe, it } from "vitest"
 import { EPOLLERR, EPOLLET, EPOLLOUT, POLLERR } from "../src/Poll.ts"
 import type { ExtendedError } from "../src/Message.ts"
-import { MSG_ERRQUEUE, MSG_TRUNC, MSG_ZEROCOPY, SOCK_STREAM } from "../src/Socket.ts"
+import { MSG_ERRQUEUE, MSG_TRUNC, MSG_WAITALL, MSG_ZEROCOPY, SOCK_STREAM } from "../src/Socket.ts"
 import * as O from "../src/SocketOptions.ts"
 import * as Sys from "../src/Sys.ts"
 import { allWell, type Box, newNet, pair, settle } from "./Net.ts"
@@ -216,6 +216,37 @@ describe("SO_TIMESTAMPING", () => {
         }
       })
     ))
+
+  it("an accepted socket has room for stamps, too", () => {
+    const net = newNet()
+    const [a, b] = pair(net, "6.x", { delay: MS })
+    b.spawn(
+      "server",
+      Effect.gen(function* () {
+        const listener = yield* Sys.socket(SOCK_STREAM)
+        yield* Sys.bind(listener, { address: "10.0.0.2", port: PORT })
+        yield* Sys.listen(listener, 1)
+        const fd = yield* Sys.accept(listener)
+        yield* Sys.setsockopt(fd, O.SOL_SOCKET, O.SO_TIMESTAMPING, all | told)
+        yield* Sys.send(fd, bytes(5000))
+        yield* Sys.nanosleep(S)
+        const seen: Array<number | undefined> = []
+        for (let i = 0; i < 3; i++) seen.push((yield* report(fd))?.error.data)
+        assert.deepStrictEqual(seen, [4999, 4999, 4999])
+      })
+    )
+    a.spawn(
+      "client",
+      Effect.gen(function* () {
+        const fd = yield* Sys.socket(SOCK_STREAM)
+        yield* Sys.connect(fd, { address: "10.0.0.2", port: PORT })
+        yield* Sys.recv(fd, new Uint8Array(5000), MSG_WAITALL)
+        yield* Sys.nanosleep(2 * S)
+      })
+    )
+    settle(net, 100 * S)
+    allWell(a, b)
+  })
 
   it("OPT_TSONLY brings no bytes; a control message asks for one send", () =>
     run("cable", (fd) =>
