@@ -19,7 +19,7 @@ export interface LinkOptions {
   readonly delay: number
   /** Bits a second; 0 for without limit. */
   readonly rate: number
-  /** Frames that may wait; more are dropped. */
+  /** Full frames (1500 bytes) whose time a frame may wait; what had to wait longer is dropped, a small frame as a large one. */
   readonly queue: number
   /** Probabilities for each frame. */
   readonly loss: number
@@ -40,6 +40,9 @@ export const goodLink: LinkOptions = {
   reorder: 0,
   reorderDelay: 0
 }
+
+/** A frame of 1500 bytes with what Ethernet puts around it. */
+const FULL_FRAME_BITS = 1538 * 8
 
 /** One TCP segment on its way; pooled. */
 export class SimpleFrame {
@@ -114,7 +117,7 @@ export class SimpleLink {
     if (options.rate > 0) {
       const time = Math.ceil(((frame.length + 58) * 8e9) / options.rate)
       const start = Math.max(at, this.freeAt[side]!)
-      if ((start - at) / time > options.queue) {
+      if (start - at > (options.queue * FULL_FRAME_BITS * 1e9) / options.rate) {
         this.drop(frame)
         return
       }

@@ -35,7 +35,8 @@ import {
   type TcpSock,
   packetsInFlight
 } from "./TcpSock.ts"
-import { clockMs } from "./Clock.ts"
+import { clockMs, toMs } from "./Clock.ts"
+import type { Segment } from "./Segment.ts"
 import { ENOBUFS, ETIMEDOUT } from "./Errno.ts"
 
 /** HZ / 2 (TCP_RESOURCE_PROBE_INTERVAL). */
@@ -112,6 +113,16 @@ const sendProbe = (sock: TcpSock): boolean => {
   return true
 }
 
+/** Whether a peer without a window has been silent for twice the longest RTO, or for the user's (Linux: tcp_rtx_probe0_timed_out). */
+const probingTimedOut = (sock: TcpSock, head: Segment): boolean => {
+  const now = clockMs(sock)
+  const since = (now - (sock.retransStampMs === 0 ? toMs(head.sentAt) : sock.retransStampMs)) | 0
+  const user = sock.options.userTimeoutMs
+  if (user > 0 && since > user) return true
+  const limit = user > 0 ? Math.min(2 * sock.net.sysctl.rtoMax, user) : 2 * sock.net.sysctl.rtoMax
+  return ((now - sock.rcvTstampMs) | 0) > limit && since > limit
+}
+
 /** Linux: tcp_retransmit_timer. */
 const retransmitTimer = (sock: TcpSock): void => {
   if (sock.fastOpenRsk !== null) {
@@ -126,9 +137,8 @@ const retransmitTimer = (sock: TcpSock): void => {
   const opening = State.bit(State.SYN_SENT) | State.bit(State.SYN_RECV)
   const isOpening = (State.bit(sock.state) & opening) !== 0
   if (sock.sndWnd === 0 && !sock.dead && !isOpening) {
-    // The receiver took its window back: probe with data for two minutes, do not count that as loss of the path.
-    const silent = (clockMs(sock) - sock.rcvTstampMs) | 0
-    if (silent > sock.net.sysctl.rtoMax * 2 && Retransmit.timedOut(sock, 0, sock.net.sysctl.rtoMax * 2)) {
+    // The receiver took its window back: probe with data, do not count that as loss of the path.
+    if (probingTimedOut(sock, head)) {
       writeError(sock)
       return
     }

@@ -83,8 +83,9 @@ const tune = (random: RandomStream, host: SimpleHost): void => {
   sysctl.slowStartAfterIdle = half(random) ? 1 : 0
   sysctl.abortOnOverflow = half(random) ? 1 : 0
   if (random.below(4) === 0) {
-    const isn = (0x7fff_ffff - random.below(20_000)) | 0
-    host.tcp.initialSequence = () => isn
+    // The next connection's is another, as a clock would have it: old duplicates must not fit.
+    let isn = (0x7fff_ffff - random.below(20_000)) | 0
+    host.tcp.initialSequence = () => (isn = (isn + 640_000) | 0) - 640_000
   }
 }
 
