@@ -5,6 +5,7 @@
 import type { FibInfo } from "./Fib.ts"
 import type { NetDevice } from "./NetDevice.ts"
 import type { Netns } from "./Netns.ts"
+import * as RouteMetrics from "./RouteMetrics.ts"
 
 /** Route types (Linux: RTN_*, include/uapi/linux/rtnetlink.h). */
 export const UNICAST = 1
@@ -30,6 +31,8 @@ export class Dst {
   generation: number
   /** MTU from the route or the device, without what was learned. */
   readonly linkMtu: number
+  /** `mtu lock`: what routers say does not count. */
+  readonly isMtuLocked: boolean
   /** Learned path MTU, 0 for none, and until when (ns). */
   pmtu: number
   pmtuExpires: number
@@ -43,6 +46,7 @@ export class Dst {
     this.info = info
     this.generation = net.routeGeneration
     this.linkMtu = info !== null && info.mtu > 0 ? info.mtu : dev.mtu
+    this.isMtuLocked = info !== null && RouteMetrics.isLocked(info.metrics, RouteMetrics.RTAX_MTU)
     this.pmtu = 0
     this.pmtuExpires = 0
   }

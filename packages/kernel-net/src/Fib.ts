@@ -9,6 +9,7 @@ import * as D from "./Dst.ts"
 import { longer, Lpm, maskOf } from "./hot/Lpm.ts"
 import type { NetDevice } from "./NetDevice.ts"
 import type { Netns } from "./Netns.ts"
+import * as RouteMetrics from "./RouteMetrics.ts"
 
 /** Linux: RT_TABLE_*. */
 export const TABLE_MAIN = 254
@@ -42,8 +43,8 @@ export class FibInfo {
   readonly scope: number
   /** MTU of the route, 0 for the device's. */
   readonly mtu: number
-  /** Segments of TCP's initial window, 0 for the kernel's (RTAX_INITCWND). */
-  readonly initialCwnd: number
+  /** Everything else that `ip route` can say of it, MTU included. */
+  readonly metrics: RouteMetrics.RouteMetrics
   /** Its device is down (RTNH_F_DEAD). */
   dead: boolean
   /** The ready route of this next hop, and those with a learned path MTU by destination. */
@@ -63,8 +64,8 @@ export class FibInfo {
     this.source = route.source
     this.protocol = route.protocol
     this.scope = route.scope
-    this.mtu = route.mtu
-    this.initialCwnd = route.initialCwnd
+    this.mtu = route.metrics[RouteMetrics.RTAX_MTU]!
+    this.metrics = route.metrics
     this.dead = false
     this.output = null
     this.exceptions = null
@@ -84,8 +85,7 @@ export interface RouteSpec {
   readonly source?: number
   readonly protocol?: number
   readonly scope?: number
-  readonly mtu?: number
-  readonly initialCwnd?: number
+  readonly metrics?: RouteMetrics.RouteMetrics
 }
 
 /** Linux: fib_lookup's answers for the types that refuse. */
@@ -271,8 +271,7 @@ export class Fib {
       source: spec.source ?? 0,
       protocol: spec.protocol ?? PROTOCOL_BOOT,
       scope: spec.scope ?? (type === D.LOCAL ? SCOPE_HOST : gateway === 0 && !refuses ? SCOPE_LINK : SCOPE_UNIVERSE),
-      mtu: spec.mtu ?? 0,
-      initialCwnd: spec.initialCwnd ?? 0
+      metrics: spec.metrics ?? RouteMetrics.none
     }
   }
 

@@ -56,6 +56,19 @@ export const ipRcv = (core: Core, skb: SkBuff, dev: NetDevice): void => {
   finish(core, net, skb, dev)
 }
 
+/** By the header's ECN bits: none, ECT(1), ECT(0), CE. */
+const ecnCounters = [
+  Snmp.IPEXT_IN_NO_ECT_PKTS,
+  Snmp.IPEXT_IN_ECT1_PKTS,
+  Snmp.IPEXT_IN_ECT0_PKTS,
+  Snmp.IPEXT_IN_CE_PKTS
+] as const
+
+const countEcn = (net: Netns, ecn: number, segments: number): void => {
+  const counter = ecnCounters[ecn]!
+  net.mib[counter] = net.mib[counter]! + segments
+}
+
 /** Validates the header and cuts padding off. @returns -1 or a drop reason */
 const check = (core: Core, net: Netns, skb: SkBuff): number => {
   const bytes = skb.host.world.slab.bytes
@@ -66,6 +79,7 @@ const check = (core: Core, net: Netns, skb: SkBuff): number => {
   const headerLength = Ipv4.headerLength(bytes, at)
   if (bytes[at]! >>> 4 !== 4 || headerLength < Ipv4.headerBytes) return headerError(net, Drops.IP_INHDR)
   if (skb.headLength < headerLength) return headerError(net, Drops.PKT_TOO_SMALL)
+  countEcn(net, Ipv4.ecn(bytes, at), skb.gsoSegments > 1 ? skb.gsoSegments : 1)
   if (!Ipv4.verifyChecksum(bytes, at)) {
     net.count(Snmp.IPEXT_IN_CSUM_ERRORS)
     return headerError(net, Drops.IP_CSUM)

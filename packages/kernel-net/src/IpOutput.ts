@@ -60,7 +60,8 @@ export const ipQueueXmit = (core: Core, sk: Sock, skb: SkBuff): number => {
     return -EHOSTUNREACH
   }
   skb.dst = dst
-  const df = sk.pmtuDiscover !== PMTUDISC_DONT
+  // A locked MTU is not to be discovered (Linux: ip_dont_fragment).
+  const df = sk.pmtuDiscover === PMTUDISC_DO || (sk.pmtuDiscover !== PMTUDISC_DONT && !dst.isMtuLocked)
   const segments = skb.gsoSegments > 1 ? skb.gsoSegments : 1
   const ident = sk.ident
   sk.ident = (sk.ident + segments) & 0xffff

@@ -12,6 +12,7 @@ import type { FibInfo } from "./Fib.ts"
 import { maskOf } from "./hot/Lpm.ts"
 import { IFF_LOOPBACK, type NetDevice } from "./NetDevice.ts"
 import type { Netns } from "./Netns.ts"
+import * as RouteMetrics from "./RouteMetrics.ts"
 import * as Sysctl from "./Sysctl.ts"
 
 const MTU_EXPIRES = Sysctl.define("net.ipv4.route.mtu_expires")
@@ -190,7 +191,7 @@ export const addressType = (net: Netns, address: number): number => {
  */
 export const updatePmtu = (net: Netns, destination: number, mtu: number, now: number): void => {
   const info = net.fib.lookup(destination, 0)
-  if (info === null || info.type !== D.UNICAST) return
+  if (info === null || info.type !== D.UNICAST || RouteMetrics.isLocked(info.metrics, RouteMetrics.RTAX_MTU)) return
   const base = ready(net, info, destination)
   const lowest = net.sysctl.numbers[MIN_PMTU]!
   const learned = mtu < lowest ? lowest : mtu

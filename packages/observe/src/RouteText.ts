@@ -1,6 +1,7 @@
 /**
  * `ip route`, `ip route get`, `ip neigh`, `ip rule`, `arp -n`, `route -n` as text (iproute2: ip/iproute.c, ip/ipneigh.c).
  */
+import * as RouteMetrics from "@darkfiber/kernel-net/RouteMetrics"
 import * as Ipv4Address from "@darkfiber/wire/Ipv4Address"
 import * as MacAddress from "@darkfiber/wire/MacAddress"
 import { left } from "./Columns.ts"
@@ -22,9 +23,8 @@ export interface RouteRecord {
   readonly source: number
   /** 0 is not printed. */
   readonly metric: number
-  /** 0 is not printed. */
-  readonly mtu: number
-  readonly initialCwnd: number
+  /** Those that are 0 are not printed. */
+  readonly metrics: RouteMetrics.RouteMetrics
   readonly flags: ReadonlyArray<"linkdown" | "dead" | "onlink">
 }
 
@@ -40,10 +40,27 @@ export const formatRoute = (route: RouteRecord): string => {
   if (route.source !== 0) parts.push(`src ${Ipv4Address.format(route.source)}`)
   if (route.metric !== 0) parts.push(`metric ${route.metric}`)
   parts.push(...route.flags)
-  if (route.mtu !== 0) parts.push(`mtu ${route.mtu}`)
-  if (route.initialCwnd !== 0) parts.push(`initcwnd ${route.initialCwnd}`)
+  parts.push(...metricWords(route.metrics))
   return `${parts.join(" ")} \n`
 }
+
+/** `mtu lock 1400`, `initcwnd 20`, `features ecn` …, in iproute2's order. */
+const metricWords = (metrics: RouteMetrics.RouteMetrics): ReadonlyArray<string> => {
+  const words: Array<string> = []
+  for (const [name, which] of RouteMetrics.names) {
+    const value = metrics[which]!
+    if (value === 0) continue
+    const text = which === RouteMetrics.RTAX_FEATURES ? "ecn" : `${value}${MILLISECONDS.has(which) ? "ms" : ""}`
+    words.push(`${name} ${RouteMetrics.isLocked(metrics, which) ? "lock " : ""}${text}`)
+  }
+  return words
+}
+
+const MILLISECONDS: ReadonlySet<number> = new Set([
+  RouteMetrics.RTAX_RTT,
+  RouteMetrics.RTAX_RTTVAR,
+  RouteMetrics.RTAX_RTO_MIN
+])
 
 /** `default`, `10.0.0.0/8`, and no length for a host route. */
 const destination = (address: number, prefixLength: number): string => {

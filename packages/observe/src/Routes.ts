@@ -43,8 +43,7 @@ export const record = (info: FibInfo): RouteRecord => ({
   scope: scopeName(info.scope),
   source: info.source,
   metric: info.metric,
-  mtu: info.mtu,
-  initialCwnd: info.initialCwnd,
+  metrics: info.metrics,
   flags: info.dead
     ? ["dead", "linkdown"]
     : info.dev !== null && info.dev.isUp() && !info.dev.carrier

@@ -4,3 +4,4 @@ export const FIONBIO = 0x5421
 export const SIOCINQ = 0x541b
 export const SIOCOUTQ = 0x5411
 export const SIOCOUTQNSD = 0x894b
+export const SIOCATMARK = 0x8905

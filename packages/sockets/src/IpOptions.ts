@@ -2,7 +2,7 @@
 import type { Core } from "@darkfiber/hardware/cpu/Core"
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import { extraOf } from "@darkfiber/kernel-net/SockErrors"
-import type { Socket } from "./Socket.ts"
+import { SOCK_STREAM, type Socket } from "./Socket.ts"
 import { keptDefault } from "./SocketKept.ts"
 import * as O from "./SocketOptions.ts"
 import type { OptionValue } from "./SocketOptions.ts"
@@ -25,7 +25,8 @@ export const setIpOption = (core: Core, socket: Socket, name: number, value: Opt
       sk.ttl = number === -1 ? 0 : number
       return 0
     case O.IP_TOS:
-      sk.tos = number & 0xff
+      // The ECN bits of a stream are TCP's own (Linux: __ip_sock_set_tos).
+      sk.tos = socket.type === SOCK_STREAM ? (number & 0xfc) | (sk.tos & 3) : number & 0xff
       return 0
     case O.IP_MTU_DISCOVER:
       if (number < 0 || number > PMTU_MAX) return -Errno.EINVAL

@@ -274,7 +274,6 @@ const getExtra = (socket: Socket, name: number): OptionValue | null => {
     case O.SO_RCVBUF:
       return sk.rcvbuf
     case O.SO_ACCEPTCONN:
-    case O.SO_OOBINLINE:
     case O.SO_KEEPALIVE:
       return 0
     case O.SO_RCVLOWAT:

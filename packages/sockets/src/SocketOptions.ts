@@ -13,8 +13,8 @@ export const SO_BROADCAST = 6
 export const SO_SNDBUF = 7
 export const SO_RCVBUF = 8
 export const SO_KEEPALIVE = 9
-export const SO_OOBINLINE = 10
 export const SO_NO_CHECK = 11
+export const SO_OOBINLINE = 10
 export const SO_PRIORITY = 12
 export const SO_LINGER = 13
 export const SO_REUSEPORT = 15
@@ -63,6 +63,10 @@ export {
   TCP_FASTOPEN_CONNECT,
   TCP_FASTOPEN_KEY,
   TCP_FASTOPEN_NO_COOKIE,
+  TCP_MD5SIG,
+  TCP_SAVED_SYN,
+  TCP_SAVE_SYN,
+  TCP_MD5SIG_EXT,
   TCP_INFO,
   TCP_INQ,
   TCP_KEEPCNT,
@@ -100,8 +104,17 @@ export interface Linger {
   readonly seconds: number
 }
 
+/** struct tcp_md5sig of TCP_MD5SIG and TCP_MD5SIG_EXT: the peers within a prefix sign with `key`; an empty one ends that. */
+export interface Md5Signature {
+  /** Int32. */
+  readonly address: number
+  /** TCP_MD5SIG_EXT only; 32 else. */
+  readonly prefixLength?: number
+  readonly key: Uint8Array
+}
+
 /**
  * Numbers for most options; times (SO_RCVTIMEO, SO_SNDTIMEO) in ns, 0 for none; texts for SO_BINDTODEVICE and
- * TCP_CONGESTION; bytes for TCP_FASTOPEN_KEY; records for SO_LINGER and TCP_INFO.
+ * TCP_CONGESTION; bytes for TCP_FASTOPEN_KEY; records for SO_LINGER, TCP_MD5SIG and TCP_INFO.
  */
-export type OptionValue = number | string | Uint8Array | Linger | Readonly<Record<string, number>>
+export type OptionValue = number | string | Uint8Array | Linger | Md5Signature | Readonly<Record<string, number>>

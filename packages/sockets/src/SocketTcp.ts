@@ -16,9 +16,10 @@ import * as Handshake from "@darkfiber/tcp/Handshake"
 import * as Listen from "@darkfiber/tcp/Listen"
 import * as State from "@darkfiber/tcp/State"
 import * as Stream from "@darkfiber/tcp/Stream"
+import * as Urgent from "@darkfiber/tcp/Urgent"
 import { DEFER_CONNECT, type TcpSock } from "@darkfiber/tcp/TcpSock"
 import { timeoutOf } from "./Datagram.ts"
-import { SIOCINQ, SIOCOUTQ, SIOCOUTQNSD } from "./Ioctl.ts"
+import { SIOCATMARK, SIOCINQ, SIOCOUTQ, SIOCOUTQNSD } from "./Ioctl.ts"
 import { BadPointer } from "./Message.ts"
 import { type PageSink, PageSource } from "./PageSource.ts"
 import { POLLERR, POLLHUP, POLLOUT, POLLRDHUP } from "./Poll.ts"
@@ -163,7 +164,6 @@ class TcpOps implements SocketOps {
     const flags = task.r3
     if (task.phase === OPENING) return this.awaitOpen(core, task, socket)
     if (task.phase === 0) {
-      if ((flags & MSG_OOB) !== 0) return done(task, -Errno.EOPNOTSUPP)
       if (isFastOpen(socket, flags)) return this.openAndSend(core, task, socket)
       if (!lockSock(core, task, socket)) return CALL_BLOCK
       task.phase = 1
@@ -219,7 +219,12 @@ class TcpOps implements SocketOps {
 
   receive(core: Core, task: Task, socket: Socket): number {
     const flags = task.r3
-    if ((flags & MSG_OOB) !== 0) return done(task, -Errno.EINVAL)
+    if ((flags & MSG_OOB) !== 0) {
+      const sock = this.enter(core, socket)
+      if (sock.state === State.LISTEN) return done(task, -Errno.ENOTCONN)
+      const peeks = (flags & MSG_PEEK) !== 0
+      return done(task, Urgent.read(sock, task.argument as Uint8Array, task.r1, task.r2, peeks))
+    }
     if (task.phase === 0) {
       if (!lockSock(core, task, socket)) return CALL_BLOCK
       task.phase = 1
@@ -325,6 +330,7 @@ class TcpOps implements SocketOps {
 
   control(core: Core, socket: Socket, request: number): number {
     const sock = this.enter(core, socket)
+    if (request === SIOCATMARK) return Urgent.isAtMark(sock) ? 1 : 0
     if (request !== SIOCINQ && request !== SIOCOUTQ && request !== SIOCOUTQNSD) return -Errno.ENOTTY
     if (sock.state === State.LISTEN) return -Errno.EINVAL
     return request === SIOCINQ ? Stream.inputBytes(sock) : Stream.outputBytes(sock, request === SIOCOUTQNSD)
@@ -370,6 +376,14 @@ class TcpOps implements SocketOps {
     const source = task.value instanceof PageSource ? task.value : (task.argument as Uint8Array)
     const begun = FastOpen.begin(sock, source, task.r1, task.r2)
     if (begun !== 0) return this.sent(core, task, begun)
+    if (socket.state === SS_CONNECTING && !isConnecting(sock) && (sock.synBits & DEFER_CONNECT) === 0) {
+      // The handshake is over: the flag means nothing any more.
+      FastOpen.end(sock)
+      const status = this.endConnect(socket, sock)
+      this.leave(core, socket, 0)
+      task.r3 &= ~MSG_FASTOPEN
+      return status === 0 ? CALL_MORE : done(task, status)
+    }
     const status = this.openFast(task, socket, sock)
     const isOut = isConnecting(sock)
     const copied = FastOpen.end(sock)

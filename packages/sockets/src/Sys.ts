@@ -272,7 +272,7 @@ export const fcntl = (fd: number, command: number, argument = 0): Effect.Effect<
   )
 
 const decodeIoctl = numberResult("ioctl")
-/** FIONREAD (SIOCINQ), SIOCOUTQ, SIOCOUTQNSD: the number they tell; FIONBIO with `argument`. EBADF, EINVAL, ENOTTY. */
+/** FIONREAD (SIOCINQ), SIOCOUTQ, SIOCOUTQNSD, SIOCATMARK: the number they tell; FIONBIO with `argument`. EBADF, EINVAL, ENOTTY. */
 export const ioctl = (fd: number, request: number, argument = 0): Effect.Effect<number, Errno> =>
   systemCall(
     FileCalls.IOCTL,

@@ -64,6 +64,9 @@ export const receive = (
 /** Smallest MTU of IPv4 (RFC 791). */
 const MTU_MIN = 68
 
+/** Linux: the `abort` of tcp_req_err. */
+const endsRequest = (type: number, code: number): boolean => type !== Icmp.TYPE_DESTINATION_UNREACHABLE || code <= 1
+
 const report = (
   endpoint: Parameters<typeof IcmpError.unreachable>[0],
   seq: number,
@@ -71,5 +74,5 @@ const report = (
   code: number
 ): void => {
   const errno = errnoOf(type, code)
-  if (errno !== 0) IcmpError.unreachable(endpoint, seq, errno, isFatal(type, code))
+  if (errno !== 0) IcmpError.unreachable(endpoint, seq, errno, isFatal(type, code), endsRequest(type, code))
 }

@@ -50,6 +50,7 @@ import * as TcpSysctls from "./TcpSysctls.ts"
 import { GlueTimer, PaceTimer } from "./TcpTimer.ts"
 import * as TcpTransmit from "./TcpTransmit.ts"
 
+const ETHERNET_BYTES = 14
 /** Most super-segments sent for one ACK or timer before the rest becomes a step of its own. */
 const XMIT_BUDGET = 1
 
@@ -192,6 +193,17 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
     SkbStamp.stamp(this.core, sk, segment.buffer as SkBuff, SkbStamp.STAMP_OF_ACK, segment.stampSeq)
   }
 
+  peek(segment: Segment, offset: number, into: Uint8Array, at: number, length: number): void {
+    Skb.copyBits(segment.buffer as SkBuff, offset, length, into, at)
+    this.core.charge(this.host.costTable.copy(length))
+  }
+
+  headers(segment: Segment, withLink: boolean): Uint8Array {
+    const skb = segment.buffer as SkBuff
+    const from = withLink ? skb.networkHeader - ETHERNET_BYTES : skb.networkHeader
+    return this.host.world.slab.bytes.slice(from, skb.transportHeader + segment.headerLength)
+  }
+
   free(segment: Segment): void {
     this.host.consumeSkb(this.core, segment.buffer as SkBuff)
   }
@@ -251,9 +263,11 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
     remoteAddress: number,
     headerLength: number,
     device: number,
-    mark: number
+    mark: number,
+    sock: TcpSock | null
   ): number {
-    return TcpTransmit.sendControl(this, net, localAddress, remoteAddress, headerLength, device, mark)
+    const tos = sock === null ? 0 : (sock.owner as TcpKernelSock).tos
+    return TcpTransmit.sendControl(this, net, localAddress, remoteAddress, headerLength, device, mark, tos)
   }
 
   route(sock: TcpSock): number {
@@ -270,21 +284,18 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
   }
 
   mtu(net: TcpNet, localAddress: number, remoteAddress: number, sock: TcpSock | null): number {
-    const sk = sock === null ? null : (sock.owner as TcpKernelSock | null)
-    // Only what was routed for this socket before: a child has its addresses in TCP first, and in the sock later.
-    const cached = sk === null ? null : sk.dst
-    const dst =
-      cached !== null && cached.isValid() ? cached : Route.output(net.owner as Netns, remoteAddress, localAddress, 0)
+    const dst = this.dstOf(net, localAddress, remoteAddress, sock)
     return dst === null ? 1500 : dst.mtuAt(this.core.time)
   }
 
-  initialCwnd(sock: TcpSock): number {
-    const sk = sock.owner as TcpKernelSock | null
-    const dst =
-      sk !== null && sk.dst !== null && sk.dst.isValid()
-        ? sk.dst
-        : Route.output(sock.net.owner as Netns, sock.remoteAddress, sock.localAddress, 0)
-    return dst === null || dst.info === null ? 0 : dst.info.initialCwnd
+  /** The way to the peer; for a socket what was routed for it before, while it holds. */
+  private dstOf(net: TcpNet, localAddress: number, remoteAddress: number, sock: TcpSock | null): Dst.Dst | null {
+    // A child has its addresses in TCP first, and in the sock later.
+    const sk = sock === null ? null : (sock.owner as TcpKernelSock | null)
+    const cached = sk === null ? null : sk.dst
+    // As Linux: what has changed since shows when the next segment leaves (sk_dst_check).
+    if (cached !== null) return cached
+    return Route.output(net.owner as Netns, remoteAddress, localAddress, 0)
   }
 
   isLocal(net: TcpNet, address: number): boolean {
@@ -294,6 +305,11 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
   isLoopback(net: TcpNet, localAddress: number, remoteAddress: number): boolean {
     const dst = Route.output(net.owner as Netns, remoteAddress, localAddress, 0)
     return dst !== null && (dst.dev.flags & IFF_LOOPBACK) !== 0
+  }
+
+  metric(net: TcpNet, localAddress: number, remoteAddress: number, sock: TcpSock | null, which: number): number {
+    const dst = this.dstOf(net, localAddress, remoteAddress, sock)
+    return dst === null || dst.info === null ? 0 : dst.info.metrics[which]!
   }
 
   wmemAlloc(sock: TcpSock): number {

@@ -7,6 +7,7 @@ import * as FastOpenKey from "@darkfiber/tcp/FastOpenKey"
 import * as FastOpenQueue from "@darkfiber/tcp/FastOpenQueue"
 import * as Pacing from "@darkfiber/tcp/Pacing"
 import * as SockOpt from "@darkfiber/tcp/SockOpt"
+import * as Md5Keys from "@darkfiber/tcp/Md5Keys"
 import * as State from "@darkfiber/tcp/State"
 import * as TcpInfo from "@darkfiber/tcp/TcpInfo"
 import { CA_OPEN, FASTOPEN_CONNECT, FASTOPEN_NO_COOKIE, type TcpSock } from "@darkfiber/tcp/TcpSock"
@@ -36,6 +37,7 @@ export const setTcpOption = (
   if (level === O.SOL_TCP && name === O.TCP_FASTOPEN_KEY) {
     return value instanceof Uint8Array ? FastOpenQueue.setKeys(sock, value) : -Errno.EINVAL
   }
+  if (level === O.SOL_TCP && (name === O.TCP_MD5SIG || name === O.TCP_MD5SIG_EXT)) return setMd5(sock, name, value)
   if (typeof value !== "number" || !Number.isFinite(value)) return -Errno.EINVAL
   if (level === O.SOL_SOCKET) return setSocketLevel(sock, socket, name, value)
   if (level === O.SOL_TCP) return setTcpLevel(sock, name, value)
@@ -48,6 +50,12 @@ export const setTcpOption = (
   const options = sock.ownOptions()
   options.anyAddress = value !== 0 ? options.anyAddress | bit : options.anyAddress & ~bit
   return 0
+}
+
+const setMd5 = (sock: TcpSock, name: number, value: OptionValue): number => {
+  if (typeof value !== "object" || !("key" in value) || !(value.key instanceof Uint8Array)) return -Errno.EINVAL
+  const { address, prefixLength, key } = value as O.Md5Signature
+  return Md5Keys.set(sock, address | 0, name === O.TCP_MD5SIG_EXT ? (prefixLength ?? 32) : 32, key)
 }
 
 const setSocketLevel = (sock: TcpSock, socket: Socket, name: number, value: number): number => {
@@ -66,6 +74,9 @@ const setSocketLevel = (sock: TcpSock, socket: Socket, name: number, value: numb
     case O.SO_KEEPALIVE:
       SockOpt.setKeepalive(sock, value !== 0)
       return 0
+    case O.SO_OOBINLINE:
+      sock.ownOptions().oobInline = value !== 0 ? 1 : 0
+      return 0
     case O.SO_RCVLOWAT:
       SockOpt.setReceiveLowat(sock, value)
       return 0
@@ -81,6 +92,11 @@ const setSocketLevel = (sock: TcpSock, socket: Socket, name: number, value: numb
 }
 
 const setTcpLevel = (sock: TcpSock, name: number, value: number): number => {
+  if (name === O.TCP_SAVE_SYN) {
+    if (value < 0 || value > 2) return -Errno.EINVAL
+    sock.ownOptions().saveSyn = value
+    return 0
+  }
   if (name === O.TCP_FASTOPEN) return FastOpenQueue.tune(sock, value)
   if (name === O.TCP_FASTOPEN_CONNECT) return FastOpen.setConnect(sock, value)
   return name === O.TCP_FASTOPEN_NO_COOKIE ? FastOpen.setNoCookie(sock, value) : SockOpt.set(sock, name, value)
@@ -113,6 +129,7 @@ export const getTcpOption = (sock: TcpSock, level: number, name: number): Option
     if (name === O.SO_SNDBUF) return sock.sndbuf
     if (name === O.SO_RCVBUF) return sock.rcvbuf
     if (name === O.SO_RCVLOWAT) return options.rcvLowat
+    if (name === O.SO_OOBINLINE) return options.oobInline
     if (name === O.SO_MAX_PACING_RATE) return options.maxPacingRate === Infinity ? -1 : options.maxPacingRate
     return name === O.SO_ACCEPTCONN ? (sock.state === State.LISTEN ? 1 : 0) : null
   }
@@ -126,6 +143,10 @@ export const getTcpOption = (sock: TcpSock, level: number, name: number): Option
       return sock.congestion.name
     case O.TCP_INFO:
       return info(sock)
+    case O.TCP_SAVE_SYN:
+      return options.saveSyn
+    case O.TCP_SAVED_SYN:
+      return takeSavedSyn(sock)
     case O.TCP_FASTOPEN:
       return options.fastOpenBacklog
     case O.TCP_FASTOPEN_CONNECT:
@@ -137,6 +158,13 @@ export const getTcpOption = (sock: TcpSock, level: number, name: number): Option
     default:
       return getTcpLevel(sock, name)
   }
+}
+
+/** The SYN's headers can be had once. */
+const takeSavedSyn = (sock: TcpSock): Uint8Array => {
+  const saved = sock.savedSyn ?? new Uint8Array(0)
+  sock.savedSyn = null
+  return saved
 }
 
 const getTcpLevel = (sock: TcpSock, name: number): number | null => {

@@ -19,6 +19,9 @@ import { ZerocopySend } from "./Zerocopy.ts"
 
 /** Where the checksum stands in a TCP header. */
 const CHECKSUM_OFFSET = 16
+/** ECN bits of the TOS byte, and ECT(0) in them. */
+const ECN_MASK = 3
+const ECT0 = 2
 /** What a pure ACK counts against the socket (Linux: skb_set_tcp_pure_ack). */
 const PURE_ACK_TRUESIZE = 2
 
@@ -40,6 +43,7 @@ export const transmit = (
     segment === null ? Skb.alloc(host, core, HEADER_ROOM, 0) : Skb.clone(core, segment.buffer as SkBuff, HEADER_ROOM)
   if (skb === null) return -Errno.ENOBUFS
   sk.refresh()
+  sk.tos = sock.ect ? (sk.tos & ~ECN_MASK) | ECT0 : sk.tos & ~ECN_MASK
   putHeader(glue, skb, headerLength, payloadLength, sock.localAddress, sock.remoteAddress)
   const many = gsoSegments > 1
   skb.gsoSize = many ? gsoSize : 0
@@ -71,7 +75,8 @@ export const sendControl = (
   remoteAddress: number,
   headerLength: number,
   device: number,
-  mark: number
+  mark: number,
+  tos: number
 ): number => {
   const { host, core } = glue
   const netns = net.owner as Netns
@@ -83,7 +88,7 @@ export const sendControl = (
   skb.dst = dst
   skb.mark = mark
   host.bornSkb(skb)
-  return ipSendSkb(core, skb, localAddress, remoteAddress, IPPROTO_TCP, 0, 0, true, nextIdent(netns))
+  return ipSendSkb(core, skb, localAddress, remoteAddress, IPPROTO_TCP, 0, tos, true, nextIdent(netns))
 }
 
 /** Puts the machine's header in front, its checksum begun (CHECKSUM_PARTIAL). */

@@ -5,7 +5,8 @@ import { assert, describe, it } from "vitest"
 import * as Points from "../src/Points.ts"
 import { EPOLLIN, POLLOUT } from "../src/Poll.ts"
 import type { PollFd } from "../src/PollCalls.ts"
-import { SOCK_NONBLOCK, SOCK_STREAM, type Socket } from "../src/Socket.ts"
+import { SIOCATMARK } from "../src/Ioctl.ts"
+import { MSG_OOB, SOCK_NONBLOCK, SOCK_STREAM, type Socket } from "../src/Socket.ts"
 import * as Sys from "../src/Sys.ts"
 import { allWell, type Box, box, type Cable, type KernelName, type Net, newNet, pair, settle } from "./Net.ts"
 
@@ -395,5 +396,41 @@ describe("an epoll server and its clients, over a cable that loses frames", () =
 
   it("another seed is another run", () => {
     assert.notStrictEqual(busy(1, 1, () => undefined).fingerprint, busy(1, 2, () => undefined).fingerprint)
+  })
+})
+
+describe("urgent data", () => {
+  it("one byte out of band between two reads, told by poll and SIOCATMARK", () => {
+    const net = newNet()
+    const a = box(net, "a")
+    const seen: Array<unknown> = []
+    a.spawn(
+      "server",
+      Effect.gen(function* () {
+        const fd = yield* listen("127.0.0.1", 7)
+        const child = yield* Sys.accept(fd)
+        const buffer = new Uint8Array(10)
+        const readText = (flags: number) =>
+          Effect.map(Sys.recv(child, buffer, flags), (count) => new TextDecoder().decode(buffer.subarray(0, count)))
+        yield* Effect.sleep(50)
+        seen.push(yield* readText(0), yield* Sys.ioctl(child, SIOCATMARK))
+        seen.push(yield* readText(MSG_OOB), yield* readText(0), yield* Sys.ioctl(child, SIOCATMARK))
+        yield* Sys.close(child)
+      })
+    )
+    a.spawn(
+      "client",
+      Effect.gen(function* () {
+        const fd = yield* dial("127.0.0.1", 7)
+        yield* Sys.send(fd, text("ab"))
+        yield* Sys.send(fd, text("X"), MSG_OOB)
+        yield* Sys.send(fd, text("cd"))
+        yield* Effect.sleep(200)
+        yield* Sys.close(fd)
+      })
+    )
+    settle(net, 2 * S)
+    allWell(a)
+    assert.deepStrictEqual(seen, ["ab", 1, "X", "cd", 0])
   })
 })

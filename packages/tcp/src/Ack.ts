@@ -9,6 +9,7 @@ import * as CleanRtx from "./CleanRtx.ts"
 import * as Counters from "./Counters.ts"
 import * as CwndUse from "./CwndUse.ts"
 import * as Drops from "./Drops.ts"
+import * as Ecn from "./Ecn.ts"
 import * as Loss from "./Loss.ts"
 import * as LossProbe from "./LossProbe.ts"
 import * as Output from "./Output.ts"
@@ -24,7 +25,7 @@ import * as State from "./State.ts"
 import * as Timers from "./Timers.ts"
 import * as Xmit from "./Xmit.ts"
 import { CA_OPEN, NAGLE_OFF, type TcpSock, highestSackSeq, packetsInFlight } from "./TcpSock.ts"
-import { type Segment, isAfter, isBefore } from "./Segment.ts"
+import { type Segment, isAfter, isBefore, isBetween } from "./Segment.ts"
 import { clockMs, clockSeconds } from "./Clock.ts"
 import { inCwndReduction } from "./Congestion.ts"
 
@@ -77,6 +78,7 @@ export const receive = (sock: TcpSock, segment: Segment, given: number): number 
     if (segment.length > 0) flag |= Flags.DATA
     else sock.net.count(Counters.PURE_ACKS)
     flag |= updateWindow(sock, segment)
+    if (Ecn.isEcho(sock, segment)) flag |= Flags.ECE
     if (tcp.received.sackCount > 0 && sock.sackOk) flag |= SackTag.tagWriteQueue(sock, tcp.received, ack, priorUna)
   }
   sock.softError = 0
@@ -93,7 +95,7 @@ export const receive = (sock: TcpSock, segment: Segment, given: number): number 
     flag = alert.flag
   }
   if ((flag & Flags.SET_XMIT_TIMER) !== 0) LossProbe.setXmitTimer(sock)
-  const delivered = newlyDelivered(sock, priorDelivered)
+  const delivered = newlyDelivered(sock, priorDelivered, flag)
   sample.isAckDelayed = (flag & Flags.ACK_MAYBE_DELAYED) !== 0
   Rate.generate(sock, sample, delivered, sock.lost - priorLost, wasReneging)
   congestionControl(sock, ack, sample, flag)
@@ -112,7 +114,7 @@ const nothingOut = (
   if ((flag & Flags.DSACKING_ACK) !== 0) {
     alert.flag = flag
     Recovery.fastRetransAlert(sock, priorUna, 0, alert)
-    newlyDelivered(sock, priorDelivered)
+    newlyDelivered(sock, priorDelivered, flag)
   }
   Timers.ackProbe(sock)
   if (sock.probeOut) LossProbe.processAck(sock, segment.ack, flag)
@@ -131,7 +133,7 @@ const oldAck = (sock: TcpSock, segment: Segment, flag: number): number => {
     const priorDelivered = sock.delivered
     alert.flag = flag | SackTag.tagWriteQueue(sock, sock.tcp.received, segment.ack, priorUna)
     const send = Recovery.fastRetransAlert(sock, priorUna, 0, alert)
-    newlyDelivered(sock, priorDelivered)
+    newlyDelivered(sock, priorDelivered, flag)
     if (send !== Loss.SEND_NONE) xmitRecovery(sock, send)
   }
   return OLD
@@ -144,9 +146,14 @@ const duplicatesOf = (segment: Segment, flag: number): number => {
 }
 
 /** Linux: tcp_newly_delivered. */
-const newlyDelivered = (sock: TcpSock, prior: number): number => {
+const newlyDelivered = (sock: TcpSock, prior: number, flag: number): number => {
   const delivered = sock.delivered - prior
-  if (delivered !== 0) sock.net.count(Counters.DELIVERED, delivered)
+  if (delivered === 0) return 0
+  sock.net.count(Counters.DELIVERED, delivered)
+  if ((flag & Flags.ECE) !== 0) {
+    sock.deliveredCe += delivered
+    sock.net.count(Counters.DELIVERED_CE, delivered)
+  }
   return delivered
 }
 
@@ -166,6 +173,7 @@ const isDubious = (sock: TcpSock, flag: number): boolean =>
 
 const advanceUna = (sock: TcpSock, ack: number): void => {
   sock.bytesAcked += (ack - sock.sndUna) | 0
+  if (isBetween(sock.sndUp, sock.sndUna, ack)) sock.sndUp = ack
   sock.sndUna = ack
 }
 

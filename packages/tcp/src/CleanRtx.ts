@@ -5,6 +5,7 @@
 import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Chrono from "./Chrono.ts"
 import * as Flags from "./AckFlags.ts"
+import * as MtuProbe from "./MtuProbe.ts"
 import * as Points from "./Points.ts"
 import * as Rack from "./Rack.ts"
 import * as Rate from "./Rate.ts"
@@ -96,6 +97,7 @@ export const clean = (sock: TcpSock, priorUna: number, priorFack: number): numbe
   const isDelayed = (flag & Flags.ACK_MAYBE_DELAYED) !== 0
   sample.rttUs = Rtt.ackUpdate(sock, firstUs, sackUs, timestampUs(sock, flag, now), lastUs, isDelayed)
   if (acked > 0) {
+    if (sock.mtuSearch !== null) MtuProbe.noteAcked(sock, sock.mtuSearch)
     flag = afterAcked(sock, flag | Flags.SET_XMIT_TIMER, acked, reordered, priorFack)
   } else if (head !== null && sackUs >= 0 && sackUs > Math.floor((now - head.sentAt) / 1000)) {
     // SACKed is what was sent before the head was, the last time: the timeout may start anew.

@@ -10,11 +10,15 @@ export const EVENT_TX_START = 0
 export const EVENT_CWND_RESTART = 1
 export const EVENT_COMPLETE_CWR = 2
 export const EVENT_LOSS = 3
+export const EVENT_ECN_NO_CE = 4
+export const EVENT_ECN_IS_CE = 5
 
 /** One algorithm; its memory for a socket is `sock.congestionState`, which it makes in `init` or later. */
 export interface CongestionControl {
   /** As in net.ipv4.tcp_congestion_control. */
   readonly name: string
+  /** It works by ECN marks: asks for ECN always, and hears of each mark in `event` (TCP_CONG_NEEDS_ECN). */
+  readonly needsEcn?: true
   init(sock: TcpSock): void
   /** The new ssthresh after a loss, segments. */
   ssthresh(sock: TcpSock): number

@@ -135,6 +135,12 @@ export const DSACK_RECV_SEGS = 126
 export const DSACK_IGNORED_DUBIOUS = 127
 export const FAST_OPEN_BLACKHOLE = 128
 export const FAST_OPEN_PASSIVE_ALT_KEY = 129
+export const DELIVERED_CE = 130
+export const MD5_NOT_FOUND = 131
+export const MD5_UNEXPECTED = 132
+export const MD5_FAILURE = 133
+export const MTUP_FAIL = 134
+export const MTUP_SUCCESS = 135
 
 /** Counters of the Tcp line; the rest are TcpExt. */
 export const tcpCounters = 15
@@ -269,5 +275,11 @@ export const counterNames: ReadonlyArray<string> = [
   "TCPDSACKRecvSegs",
   "TCPDSACKIgnoredDubious",
   "TCPFastOpenBlackhole",
-  "TCPFastOpenPassiveAltKey"
+  "TCPFastOpenPassiveAltKey",
+  "TCPDeliveredCE",
+  "TCPMD5NotFound",
+  "TCPMD5Unexpected",
+  "TCPMD5Failure",
+  "TCPMTUPFail",
+  "TCPMTUPSuccess"
 ]

@@ -4,6 +4,7 @@
  * tcp_slow_start_after_idle_check, net/ipv4/tcp_output.c).
  */
 import * as Chrono from "./Chrono.ts"
+import * as RouteMetric from "./RouteMetric.ts"
 import * as State from "./State.ts"
 import { CA_OPEN, type TcpSock, packetsInFlight } from "./TcpSock.ts"
 import { isBefore } from "./Segment.ts"
@@ -15,7 +16,7 @@ const INITIAL = 10
 
 /** The initial window, of the route if it says one (Linux: tcp_init_cwnd). */
 export const initial = (sock: TcpSock): number => {
-  const byRoute = sock.tcp.host.initialCwnd(sock)
+  const byRoute = RouteMetric.get(sock, RouteMetric.RTAX_INITCWND)
   return Math.min(byRoute === 0 ? INITIAL : byRoute, sock.sndCwndClamp)
 }
 

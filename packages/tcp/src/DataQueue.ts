@@ -6,6 +6,7 @@ import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Counters from "./Counters.ts"
 import * as Done from "./Done.ts"
 import * as Drops from "./Drops.ts"
+import * as Ecn from "./Ecn.ts"
 import * as Memory from "./Memory.ts"
 import * as OfoQueue from "./OfoQueue.ts"
 import * as Output from "./Output.ts"
@@ -115,6 +116,7 @@ export const queue = (sock: TcpSock, segment: Segment): void => {
     return
   }
   host.trace(Points.TCP_DATA_QUEUE, sock, segment)
+  if (Ecn.acceptCwr(sock, segment)) sock.ackPending |= ACK_NOW
   if (sock.sackBlocks !== null) sock.sackBlocks.duplicate = 0
   if (segment.seq === sock.rcvNxt) {
     if (receiveWindow(sock) === 0 && segment.length > 0) {
@@ -225,6 +227,7 @@ const takeReady = (sock: TcpSock): void => {
 const queueOutOfOrder = (sock: TcpSock, segment: Segment): void => {
   const host = sock.tcp.host
   host.trace(Points.TCP_DATA_QUEUE_OFO, sock, segment)
+  if (Ecn.checkMark(sock, segment)) enterQuickack(sock, 2)
   sock.ackPending |= ACK_SCHED
   if (!tryRmem(sock, segment)) {
     sock.net.count(Counters.OFO_DROP)
@@ -350,6 +353,7 @@ const noteData = (sock: TcpSock, segment: Segment): void => {
     }
   }
   sock.lrcvtimeMs = nowMs
+  if (Ecn.checkMark(sock, segment)) enterQuickack(sock, 2)
   if (segment.length >= 128) Window.grow(sock, segment)
 }
 
@@ -367,7 +371,7 @@ export const enterQuickack = (sock: TcpSock, most: number): void => {
   sock.atoUs = Timers.ATO_MIN_US
 }
 
-const isQuickack = (sock: TcpSock): boolean => sock.ackQuick > 0 && sock.ackPingpong === 0
+const isQuickack = (sock: TcpSock): boolean => sock.isRouteQuick || (sock.ackQuick > 0 && sock.ackPingpong === 0)
 
 /**
  * Acknowledges now or later (Linux: __tcp_ack_snd_check): now for two full segments when the window can open, in quick-ACK

@@ -1,6 +1,7 @@
 /** A connection becomes established: its first windows, RTT and buffers (Linux: tcp_init_transfer, tcp_finish_connect). */
 import * as CwndUse from "./CwndUse.ts"
 import * as Done from "./Done.ts"
+import * as MtuSearch from "./MtuSearch.ts"
 import * as Output from "./Output.ts"
 import * as Rtt from "./Rtt.ts"
 import * as SendBuffer from "./SendBuffer.ts"
@@ -14,6 +15,7 @@ import { setCaState } from "./Congestion.ts"
 /** Congestion control, buffers and windows of a connection that is now established (Linux: tcp_init_transfer). */
 export const finishTransfer = (sock: TcpSock): void => {
   const host = sock.tcp.host
+  MtuSearch.start(sock)
   Output.currentMss(sock)
   // A lost SYN or SYN-ACK is loss: the initial window is one segment then (RFC 5681 §3.1; Linux: more than one).
   sock.sndCwnd = sock.totalRetrans > 1 && sock.undoMarked ? 1 : CwndUse.initial(sock)
@@ -32,6 +34,7 @@ export const finishTransfer = (sock: TcpSock): void => {
 /** Linux: tcp_finish_connect. */
 export const finishConnect = (sock: TcpSock): void => {
   Done.setState(sock, State.ESTABLISHED)
+  sock.lrcvtimeMs = clockMs(sock)
   finishTransfer(sock)
   sock.lsndtimeMs = clockMs(sock)
   sock.lrcvtimeMs = sock.lsndtimeMs

@@ -140,7 +140,7 @@ export const sendSynData = (sock: TcpSock, syn: Segment): number => {
   }
   if (error !== 0) {
     if (cookie.length > 0) cookie.length = 0
-    error = Output.transmit(sock, syn, syn.seq, Tcp.SYN)
+    error = Output.transmit(sock, syn, syn.seq, syn.flags)
     if (error !== 0) sock.synBits &= ~SYN_FASTOPEN
   }
   // No option in a SYN that is sent again.
@@ -160,7 +160,7 @@ const makeData = (sock: TcpSock, syn: Segment, request: FastOpenRequest, space: 
   }
   request.copied = taken
   data.endSeq = (syn.endSeq + taken) | 0
-  data.flags = Tcp.SYN
+  data.flags = syn.flags
   Memory.schedule(sock, data.truesize, sock.wmemQueued, 0, true)
   sock.wmemQueued += data.truesize
   Memory.charge(sock, data.truesize)
@@ -171,7 +171,7 @@ const makeData = (sock: TcpSock, syn: Segment, request: FastOpenRequest, space: 
 
 /** SYN and data went out as one; from now on the data is a segment of its own behind the SYN. */
 const sendBoth = (sock: TcpSock, syn: Segment, data: Segment, request: FastOpenRequest): number => {
-  const error = Output.transmit(sock, data, syn.seq, Tcp.SYN)
+  const error = Output.transmit(sock, data, syn.seq, syn.flags)
   syn.sentAt = data.sentAt
   syn.firstSentAt = data.firstSentAt
   syn.delivered = data.delivered

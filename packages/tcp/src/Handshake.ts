@@ -5,11 +5,14 @@
 import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Counters from "./Counters.ts"
 import * as Done from "./Done.ts"
+import * as Ecn from "./Ecn.ts"
 import * as FastOpen from "./FastOpen.ts"
 import * as Memory from "./Memory.ts"
+import * as MtuSearch from "./MtuSearch.ts"
 import * as Options from "./Options.ts"
 import * as Output from "./Output.ts"
 import * as Points from "./Points.ts"
+import * as RouteMetric from "./RouteMetric.ts"
 import * as SendQueue from "./SendQueue.ts"
 import * as State from "./State.ts"
 import * as Timers from "./Timers.ts"
@@ -130,15 +133,19 @@ const sendSyn = (sock: TcpSock): number => {
   const sysctl = net.sysctl
   host.trace(Points.TCP_CONNECT, sock, null)
   const mtu = host.mtu(net, sock.localAddress, sock.remoteAddress, sock)
-  const useTimestamps = sysctl.timestamps !== 0
-  sock.headerLength = 20 + (useTimestamps ? Options.TIMESTAMP_BYTES : 0)
+  const md5 = Options.md5Bytes(sock)
+  const useTimestamps = sysctl.timestamps !== 0 && md5 === 0
+  sock.headerLength = 20 + md5 + (useTimestamps ? Options.TIMESTAMP_BYTES : 0)
   sock.mssClamp = sock.options.userMss !== 0 ? Math.min(sock.options.userMss, 65_535) : 65_535
   sock.maxWindow = 0
   sock.sndWnd = 0
+  MtuSearch.start(sock)
   Output.syncMss(sock, mtu)
-  sock.advmss = advertisedMss(sock, mtu)
-  const clamp = Window.initialClamp(sock)
-  const segments = tcp.profile.initialRcvWindow
+  RouteMetric.read(sock)
+  sock.advmss = advertisedMss(sock)
+  const clamp = Window.initialClamp(sock, RouteMetric.get(sock, RouteMetric.RTAX_WINDOW))
+  const initial = RouteMetric.get(sock, RouteMetric.RTAX_INITRWND)
+  const segments = initial !== 0 ? initial : tcp.profile.initialRcvWindow
   const advertised = sock.tsRecentStamp !== 0 ? sock.advmss - Options.TIMESTAMP_BYTES : sock.advmss
   Window.selectInitial(net, Window.fullSpace(sock), advertised, clamp, sysctl.windowScaling !== 0, segments)
   sock.rcvWnd = Window.initial.rcvWnd
@@ -147,6 +154,7 @@ const sendSyn = (sock: TcpSock): number => {
   sock.rcvSsthresh = sock.rcvWnd
   sock.error = 0
   sock.sndUna = sock.writeSeq
+  sock.sndUp = sock.writeSeq
   sock.sndSml = sock.writeSeq
   sock.sndNxt = sock.writeSeq
   sock.rcvNxt = 0
@@ -162,6 +170,7 @@ const sendSyn = (sock: TcpSock): number => {
   segment.seq = sock.writeSeq
   segment.endSeq = (sock.writeSeq + 1) | 0
   segment.flags = Tcp.SYN
+  Ecn.askInSyn(sock, segment)
   sock.writeSeq = segment.endSeq
   const now = clockMs(sock)
   sock.retransStampMs = now === 0 ? -1 : now
@@ -169,7 +178,7 @@ const sendSyn = (sock: TcpSock): number => {
   sock.wmemQueued += segment.truesize
   Memory.charge(sock, segment.truesize)
   sock.packetsOut = 1
-  if (sock.fastOpen === null) Output.transmit(sock, segment, segment.seq, Tcp.SYN)
+  if (sock.fastOpen === null) Output.transmit(sock, segment, segment.seq, segment.flags)
   else FastOpen.sendSynData(sock, segment)
   const unsent = sock.writeQueue.head
   sock.sndNxt = unsent === null ? sock.writeSeq : unsent.seq
@@ -180,8 +189,8 @@ const sendSyn = (sock: TcpSock): number => {
 }
 
 /** MSS to tell the peer (Linux: tcp_mss_clamp of dst_metric_advmss). */
-export const advertisedMss = (sock: TcpSock, mtu: number): number => {
-  const mss = Math.min(mtu - 40, 65_495)
+const advertisedMss = (sock: TcpSock): number => {
+  const mss = RouteMetric.advmss(sock.tcp.host, sock.net, sock.localAddress, sock.remoteAddress, sock)
   const user = sock.options.userMss
   return user !== 0 && user < mss ? user : mss
 }

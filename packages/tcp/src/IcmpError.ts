@@ -6,13 +6,13 @@ import * as Counters from "./Counters.ts"
 import * as Done from "./Done.ts"
 import * as Listen from "./Listen.ts"
 import * as Loss from "./Loss.ts"
+import * as LossMarks from "./LossMarks.ts"
 import * as Output from "./Output.ts"
-import * as Rack from "./Rack.ts"
 import * as Retransmit from "./Retransmit.ts"
 import * as State from "./State.ts"
 import { SYN_DATA, type TcpSock } from "./TcpSock.ts"
 import type { RequestSock } from "./RequestSock.ts"
-import { LOST, SACKED_ACKED, isBetween } from "./Segment.ts"
+import { isBetween } from "./Segment.ts"
 import { type Endpoint, KIND_REQUEST, KIND_TIME_WAIT } from "./Endpoint.ts"
 
 /**
@@ -21,14 +21,21 @@ import { type Endpoint, KIND_REQUEST, KIND_TIME_WAIT } from "./Endpoint.ts"
  * @param endpoint what the quoted addresses and ports belong to
  * @param seq sequence number of the quoted segment, int32
  * @param errno positive: what the program hears
+ * @param endsRequest the codes that end a request: network or host unreachable, and what is no unreachable at all
  * @param isHard the codes that end a connection attempt (protocol, port unreachable)
  */
-export const unreachable = (endpoint: Endpoint, seq: number, errno: number, isHard: boolean): void => {
+export const unreachable = (
+  endpoint: Endpoint,
+  seq: number,
+  errno: number,
+  isHard: boolean,
+  endsRequest: boolean
+): void => {
   if (endpoint.kind === KIND_TIME_WAIT) return
   if (endpoint.kind === KIND_REQUEST) {
     const request = endpoint as RequestSock
     if (seq !== request.sntIsn) endpoint.net.count(Counters.OUT_OF_WINDOW_ICMPS)
-    else if (isHard) Listen.dropRequest(request)
+    else if (endsRequest) Listen.dropRequest(request)
     return
   }
   const sock = endpoint as TcpSock
@@ -60,14 +67,7 @@ export const mtuReduced = (sock: TcpSock): void => {
   // SYN and its data are two segments that went as one: it was that one which did not fit.
   if ((sock.synBits & SYN_DATA) !== 0 && sock.state === State.SYN_SENT) mss = -1
   else if (sock.mssCache >= before) return
-  let found = false
-  for (let segment = sock.rtxQueue.head; segment !== null; segment = segment.next) {
-    if ((segment.gsoSize > mss || segment.length > mss) && (segment.sacked & SACKED_ACKED) === 0) {
-      found ||= (segment.sacked & LOST) === 0
-      Rack.markLost(sock, segment)
-    }
-  }
-  if (!found) return
+  if (!LossMarks.markTooLarge(sock, mss)) return
   Loss.force(sock)
   Retransmit.retransmitQueue(sock)
 }

@@ -22,6 +22,7 @@ import * as State from "./State.ts"
 import * as SynSent from "./SynSent.ts"
 import * as TimeWait from "./TimeWait.ts"
 import * as Timers from "./Timers.ts"
+import * as Urgent from "./Urgent.ts"
 import * as Undo from "./Undo.ts"
 import * as Window from "./Window.ts"
 import * as Xmit from "./Xmit.ts"
@@ -39,7 +40,7 @@ export const receive = (sock: TcpSock, segment: Segment): void => {
   else stateProcess(sock, segment)
 }
 
-const UNUSUAL = Tcp.SYN | Tcp.FIN | Tcp.RST | Tcp.URG
+const UNUSUAL = Tcp.SYN | Tcp.FIN | Tcp.RST | Tcp.URG | Tcp.ECE | Tcp.CWR
 
 /** Linux: tcp_rcv_established. */
 export const established = (sock: TcpSock, segment: Segment): void => {
@@ -63,8 +64,13 @@ export const established = (sock: TcpSock, segment: Segment): void => {
     return
   }
   Window.measureRttByTimestamp(sock, segment, clockMs(sock))
+  noteUrgent(sock, segment)
   DataQueue.queue(sock, segment)
   afterData(sock)
+}
+
+const noteUrgent = (sock: TcpSock, segment: Segment): void => {
+  if ((segment.flags & Tcp.URG) !== 0 || sock.urgData !== 0) Urgent.receive(sock, segment)
 }
 
 /** Header prediction: the next segment in order of a connection where nothing is out of the ordinary. */
@@ -76,6 +82,7 @@ const isPredicted = (sock: TcpSock, segment: Segment): boolean =>
   !isAfter(segment.ack, sock.sndNxt) &&
   !isBefore(segment.ack, sock.sndUna) &&
   sock.ofoQueue.head === null &&
+  sock.urgData === 0 &&
   sock.tcp.received.sackCount === 0 &&
   (!sock.sawTstamp || ((sock.rcvTsval - sock.tsRecent) | 0) >= 0) &&
   segment.length <= receiveWindow(sock)
@@ -345,6 +352,7 @@ const finWait1Ack = (sock: TcpSock, segment: Segment): boolean => {
 /** Data and FIN of a segment in a state other than ESTABLISHED. */
 const onText = (sock: TcpSock, segment: Segment): void => {
   const host = sock.tcp.host
+  noteUrgent(sock, segment)
   switch (sock.state) {
     case State.CLOSE_WAIT:
     case State.CLOSING:

@@ -151,6 +151,8 @@ const connectionRequest = (listener: TcpSock, segment: Segment): void => {
   }
   const request = new RequestSock(listener)
   SynAck.settle(request, segment, wantsCookie)
+  const { saveSyn } = listener.options
+  if (saveSyn !== 0 && !wantsCookie) request.savedSyn = host.headers(segment, saveSyn === 2)
   if (wantsCookie) {
     answerWithCookie(request, segment)
     host.consumed(segment)

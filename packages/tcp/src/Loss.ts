@@ -9,7 +9,16 @@ import * as Flags from "./AckFlags.ts"
 import * as LossMarks from "./LossMarks.ts"
 import * as RenoSack from "./RenoSack.ts"
 import * as Undo from "./Undo.ts"
-import { CA_DISORDER, CA_LOSS, CA_RECOVERY, type TcpSock, packetsInFlight, windowEnd } from "./TcpSock.ts"
+import {
+  ECN_OK,
+  ECN_QUEUE_CWR,
+  CA_DISORDER,
+  CA_LOSS,
+  CA_RECOVERY,
+  type TcpSock,
+  packetsInFlight,
+  windowEnd
+} from "./TcpSock.ts"
 import { isAfter, isBefore } from "./Segment.ts"
 import { clockMs, toMs } from "./Clock.ts"
 import { EVENT_LOSS, currentSsthresh, setCaState } from "./Congestion.ts"
@@ -44,6 +53,7 @@ export const enter = (sock: TcpSock): void => {
   }
   setCaState(sock, CA_LOSS)
   sock.highSeq = sock.sndNxt
+  if ((sock.ecnFlags & ECN_OK) !== 0) sock.ecnFlags |= ECN_QUEUE_CWR
   sock.frto = sysctl.frto !== 0 && (isNew || sock.retransmits > 0)
 }
 

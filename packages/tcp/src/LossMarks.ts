@@ -50,6 +50,15 @@ export const markNewReno = (sock: TcpSock, advanced: boolean): void => {
   Rack.markLost(sock, head)
 }
 
+/** Marks what is larger than `mss` bytes (Linux: the loop of tcp_simple_retransmit). Whether anything is to be sent again. */
+export const markTooLarge = (sock: TcpSock, mss: number): boolean => {
+  for (let segment = sock.rtxQueue.head; segment !== null; segment = segment.next) {
+    const size = segment.gsoSegments > 1 ? segment.gsoSize : segment.length
+    if (size > mss) Rack.markLost(sock, segment)
+  }
+  return sock.lostOut > 0
+}
+
 /** The RTO expired: what is older than an RTT is lost, all of it when the peer reneged (Linux: tcp_timeout_mark_lost). */
 export const markTimedOut = (sock: TcpSock): void => {
   const head = sock.rtxQueue.head

@@ -28,7 +28,7 @@ export const schedule = (sock: TcpSock, isAdvancing: boolean): boolean => {
   let timeout: number
   if (sock.srttUs > 0) {
     // One segment out: its ACK may be a delayed one.
-    const margin = sock.packetsOut === 1 ? sock.net.sysctl.rtoMin * 1000 : Timers.TIMEOUT_MIN_US
+    const margin = sock.packetsOut === 1 ? sock.rtoMinUs : Timers.TIMEOUT_MIN_US
     timeout = (sock.srttUs >> 2) + margin
   } else {
     timeout = Timers.initialTimeoutMs * 1000

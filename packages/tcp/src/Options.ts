@@ -6,13 +6,15 @@ import * as Tcp from "@darkfiber/wire/Tcp"
 import * as TcpOptions from "@darkfiber/wire/TcpOptions"
 import { clockMs } from "./Clock.ts"
 import * as FastOpenCookie from "./FastOpenCookie.ts"
+import * as Md5Keys from "./Md5Keys.ts"
+import * as Md5Sig from "./Md5Sig.ts"
+import * as RouteMetric from "./RouteMetric.ts"
 import type { Segment } from "./Segment.ts"
 import type { Tcp as TcpStack } from "./Tcp.ts"
 import type { TcpSock } from "./TcpSock.ts"
 
 /** Bytes of an aligned timestamp option. */
 export const TIMESTAMP_BYTES = 12
-const IP_BYTES = 20
 /** Bytes of SYN options with everything on: MSS, SACK permitted with timestamps, window scale. */
 export const MAX_OPTION_BYTES = 40
 
@@ -65,7 +67,16 @@ export const noteTimestamp = (sock: TcpSock, segment: Segment): void => {
 export const timestampNow = (sock: TcpSock): number => (clockMs(sock) + sock.tsOffset) | 0
 
 /** SACK blocks that fit beside a timestamp option. */
-export const sackBlocksMax = (sock: TcpSock): number => (sock.tstampOk ? 3 : 4)
+export const sackBlocksMax = (sock: TcpSock): number => {
+  if (!signs(sock)) return sock.tstampOk ? 3 : 4
+  return sock.tstampOk ? 0 : 2
+}
+
+/** Whether segments to the peer carry an MD5 digest. */
+const signs = (sock: TcpSock): boolean =>
+  sock.options.md5Keys !== null && Md5Keys.find(sock, sock.remoteAddress) !== null
+/** Bytes of the digest option, 0 without. */
+export const md5Bytes = (sock: TcpSock): number => (signs(sock) ? Md5Sig.OPTION_BYTES : 0)
 
 /** SACK blocks to send now, D-SACK included (Linux: tcp_established_options' eff_sacks). */
 export const sackBlockCount = (sock: TcpSock): number => {
@@ -77,7 +88,7 @@ export const sackBlockCount = (sock: TcpSock): number => {
 /** Bytes of the header of a segment sent now on an established connection. */
 export const establishedHeaderLength = (sock: TcpSock): number => {
   const count = sackBlockCount(sock)
-  return Tcp.headerBytes + (sock.tstampOk ? TIMESTAMP_BYTES : 0) + (count > 0 ? 4 + 8 * count : 0)
+  return Tcp.headerBytes + md5Bytes(sock) + (sock.tstampOk ? TIMESTAMP_BYTES : 0) + (count > 0 ? 4 + 8 * count : 0)
 }
 
 /** Writes the options of an established connection behind the fixed header in `host.header`. Returns the header's length. */
@@ -85,6 +96,7 @@ export const writeEstablished = (sock: TcpSock): number => {
   const header = sock.tcp.host.header
   const count = sackBlockCount(sock)
   let at: number = Tcp.headerBytes
+  if (sock.options.md5Keys !== null && signs(sock)) at += Md5Sig.reserve(header, at)
   if (count === 0) {
     if (sock.tstampOk) at += TcpOptions.writeTimestamp(header, at, timestampNow(sock), sock.tsRecent)
     return at
@@ -112,10 +124,6 @@ const fillSack = (sock: TcpSock, options: TcpOptions.TcpOptions, count: number):
   for (let i = 0; edge < 2 * count; i++) options.sackEdges[edge++] = blocks.edges[i]!
 }
 
-/** What the route allows, which may have shrunk since the last SYN (Linux: tcp_advertise_mss). */
-const advmssOf = (sock: TcpSock): number =>
-  sock.tcp.host.mtu(sock.net, sock.localAddress, sock.remoteAddress, sock) - Tcp.headerBytes - IP_BYTES
-
 /**
  * Writes the options of our SYN, also when it goes again with an ACK in a simultaneous open: all that we can do, whatever the
  * peer's SYN offered (Linux: tcp_syn_options). Returns the header's length.
@@ -124,9 +132,13 @@ export const writeSyn = (sock: TcpSock): number => {
   const sysctl = sock.net.sysctl
   const options = sock.tcp.sent
   TcpOptions.reset(options)
-  sock.advmss = Math.min(sock.advmss, advmssOf(sock))
+  // The route may have shrunk since the last SYN (Linux: tcp_advertise_mss).
+  const most = RouteMetric.advmss(sock.tcp.host, sock.net, sock.localAddress, sock.remoteAddress, sock)
+  sock.advmss = Math.min(sock.advmss, most)
   options.mss = sock.advmss
-  if (sysctl.timestamps !== 0) {
+  // A digest leaves no room for timestamps beside SACK (Linux: tcp_syn_options).
+  if (signs(sock)) options.md5At = 0
+  else if (sysctl.timestamps !== 0) {
     options.hasTimestamp = 1
     options.tsVal = timestampNow(sock)
     options.tsEcr = sock.tsRecent

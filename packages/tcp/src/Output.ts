@@ -4,8 +4,13 @@
  */
 import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Counters from "./Counters.ts"
+import * as Md5Keys from "./Md5Keys.ts"
+import * as Md5Sig from "./Md5Sig.ts"
+import * as Urgent from "./Urgent.ts"
+import * as Ecn from "./Ecn.ts"
 import * as Options from "./Options.ts"
 import * as Pacing from "./Pacing.ts"
+import * as MtuSearch from "./MtuSearch.ts"
 import * as Points from "./Points.ts"
 import * as Rate from "./Rate.ts"
 import * as Reduction from "./Reduction.ts"
@@ -23,7 +28,7 @@ import {
   packetsInFlight,
   windowEnd
 } from "./TcpSock.ts"
-import { type Segment, isBefore } from "./Segment.ts"
+import { type Segment, isBefore, isBetween } from "./Segment.ts"
 import { clockMs } from "./Clock.ts"
 import { EVENT_TX_START } from "./Congestion.ts"
 import { ENOBUFS, ENOMEM } from "./Errno.ts"
@@ -34,12 +39,15 @@ import { ENOBUFS, ENOMEM } from "./Errno.ts"
  *
  * @returns 0 or a negative errno
  */
-export const transmit = (sock: TcpSock, segment: Segment | null, seq: number, flags: number): number => {
+export const transmit = (sock: TcpSock, segment: Segment | null, seq: number, given: number): number => {
   const tcp = sock.tcp
   const host = tcp.host
   const header = host.header
   host.trace(Points.TCP_TRANSMIT_SKB, sock, segment)
-  const isSyn = (flags & Tcp.SYN) !== 0
+  const isSyn = (given & Tcp.SYN) !== 0
+  const payload = segment === null ? 0 : segment.length
+  const urgent = sock.sndUna === sock.sndUp ? 0 : Urgent.pointer(sock, seq)
+  const flags = (isSyn ? given : Ecn.flagsToSend(sock, seq, payload, given)) | (urgent === 0 ? 0 : Tcp.URG)
   let window: number
   let length: number
   if (isSyn) {
@@ -54,7 +62,9 @@ export const transmit = (sock: TcpSock, segment: Segment | null, seq: number, fl
   const sent = segment !== null && segment.gsoSegments > 1 ? flags | Tcp.PSH : flags
   Tcp.write(header, 0, sock.localPort, sock.remotePort, seq, ack, sent, window)
   Tcp.setHeaderLength(header, 0, length)
-  const payload = segment === null ? 0 : segment.length
+  if (urgent !== 0) Tcp.setUrgentPointer(header, 0, urgent)
+  const key = sock.options.md5Keys === null ? null : Md5Keys.find(sock, sock.remoteAddress)
+  if (key !== null) Md5Sig.sign(host, key, sock.localAddress, sock.remoteAddress, length, segment, payload)
   const count = segment === null ? 1 : segment.gsoSegments
   if ((flags & Tcp.ACK) !== 0) ackSent(sock)
   if (payload > 0) {
@@ -115,6 +125,10 @@ export const sendAck = (sock: TcpSock): void => {
 /** An ACK below the window that makes the peer say where it stands (Linux: tcp_xmit_probe_skb). */
 export const xmitProbe = (sock: TcpSock, counter: number): number => {
   sock.net.count(counter)
+  // One that shows an urgent pointer first, so that the peer hears of urgent data beyond its window.
+  if (isBetween(sock.sndUp, (sock.sndUna + 1) | 0, (sock.sndUna + 0xffff) | 0)) {
+    transmit(sock, null, sock.sndUna, Tcp.ACK)
+  }
   return transmit(sock, null, (sock.sndUna - 1) | 0, Tcp.ACK)
 }
 
@@ -176,6 +190,7 @@ export const syncMss = (sock: TcpSock, pmtu: number): number => {
   const cutoff = sock.maxWindow > 536 ? sock.maxWindow >> 1 : sock.maxWindow
   if (cutoff > 0 && mss > cutoff) mss = Math.max(cutoff, 68 - sock.headerLength)
   sock.pmtu = pmtu
+  if (sock.mtuSearch !== null) mss = MtuSearch.limit(sock, sock.mtuSearch, pmtu, mss)
   sock.mssCache = mss
   return mss
 }

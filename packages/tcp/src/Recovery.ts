@@ -17,10 +17,13 @@ import * as Flags from "./AckFlags.ts"
 import * as Counters from "./Counters.ts"
 import * as Loss from "./Loss.ts"
 import * as LossMarks from "./LossMarks.ts"
+import * as MtuProbe from "./MtuProbe.ts"
+import * as Output from "./Output.ts"
 import * as Points from "./Points.ts"
 import * as Rack from "./Rack.ts"
 import * as Reduction from "./Reduction.ts"
 import * as RenoSack from "./RenoSack.ts"
+import * as Retransmit from "./Retransmit.ts"
 import * as Timers from "./Timers.ts"
 import * as Undo from "./Undo.ts"
 import { CA_CWR, CA_DISORDER, CA_LOSS, CA_OPEN, CA_RECOVERY, PENDING_RETRANS, type TcpSock } from "./TcpSock.ts"
@@ -148,6 +151,13 @@ const disorder = (sock: TcpSock, duplicates: number, alert: Alert, isEce: boolea
   alert.flag = identifyLoss(sock, flag)
   if (!isTimeToRecover(sock)) {
     tryToOpen(sock, flag)
+    return false
+  }
+  if (MtuProbe.isProbeLost(sock)) {
+    if (LossMarks.markTooLarge(sock, Output.currentMss(sock))) {
+      Loss.force(sock)
+      Retransmit.retransmitQueue(sock)
+    }
     return false
   }
   enterRecovery(sock, isEce)

@@ -3,7 +3,7 @@
  * tcp_cwnd_reduction, tcp_enter_cwr, net/ipv4/tcp_input.c).
  */
 import * as Flags from "./AckFlags.ts"
-import { CA_CWR, INFINITE_SSTHRESH, type TcpSock, packetsInFlight } from "./TcpSock.ts"
+import { CA_CWR, ECN_OK, ECN_QUEUE_CWR, INFINITE_SSTHRESH, type TcpSock, packetsInFlight } from "./TcpSock.ts"
 import { clockMs } from "./Clock.ts"
 import { EVENT_COMPLETE_CWR, setCaState } from "./Congestion.ts"
 
@@ -16,6 +16,7 @@ export const initReduction = (sock: TcpSock): void => {
   sock.prrDelivered = 0
   sock.prrOut = 0
   sock.sndSsthresh = sock.congestion.ssthresh(sock)
+  if ((sock.ecnFlags & ECN_OK) !== 0) sock.ecnFlags |= ECN_QUEUE_CWR
 }
 
 /** Proportional rate reduction (RFC 6937 §3; Linux: tcp_cwnd_reduction). */

@@ -19,6 +19,8 @@ export class RequestSock extends Endpoint implements TimerOwner {
   sntIsn: number
   /** Next byte of the peer: behind the SYN's data when Fast Open took it. */
   rcvNxt: number
+  /** The SYN's headers, where the listener keeps them. */
+  savedSyn: Uint8Array | null
   /** Fast Open cookie that the first SYN-ACK shows. */
   cookie: Cookie | null
   /** Payload bytes that the peer takes in a segment. */
@@ -31,6 +33,7 @@ export class RequestSock extends Endpoint implements TimerOwner {
   wscaleOk: boolean
   sackOk: boolean
   tstampOk: boolean
+  ecnOk: boolean
   tsRecent: number
   tsOffset: number
   /** Timeouts so far, and SYN-ACKs sent again. */
@@ -58,6 +61,7 @@ export class RequestSock extends Endpoint implements TimerOwner {
     this.sntIsn = 0
     this.rcvNxt = 0
     this.cookie = null
+    this.savedSyn = null
     this.mss = 536
     this.advmss = 536
     this.rcvWnd = 0
@@ -67,6 +71,7 @@ export class RequestSock extends Endpoint implements TimerOwner {
     this.wscaleOk = false
     this.sackOk = false
     this.tstampOk = false
+    this.ecnOk = false
     this.tsRecent = 0
     this.tsOffset = 0
     this.timeouts = 0

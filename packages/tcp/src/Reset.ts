@@ -6,6 +6,8 @@ import * as Tcp from "@darkfiber/wire/Tcp"
 import * as TcpOptions from "@darkfiber/wire/TcpOptions"
 import { clockMs, toMs } from "./Clock.ts"
 import * as Counters from "./Counters.ts"
+import * as Md5Keys from "./Md5Keys.ts"
+import * as Md5Sig from "./Md5Sig.ts"
 import * as Output from "./Output.ts"
 import * as Points from "./Points.ts"
 import type { RequestSock } from "./RequestSock.ts"
@@ -26,9 +28,22 @@ export const sendReset = (tcp: TcpStack, net: TcpNet, segment: Segment): void =>
   const ack = hasAck ? 0 : segment.endSeq
   const flags = hasAck ? Tcp.RST : Tcp.RST | Tcp.ACK
   Tcp.write(header, 0, segment.localPort, segment.remotePort, seq, ack, flags, 0)
+  const length = signReset(tcp, net, segment)
   net.count(Counters.OUT_SEGS)
   net.count(Counters.OUT_RSTS)
-  host.sendControl(net, segment.localAddress, segment.remoteAddress, Tcp.headerBytes, segment.device, 0)
+  host.sendControl(net, segment.localAddress, segment.remoteAddress, length, segment.device, 0, null)
+}
+
+/** A RST is signed with the key of what the segment was for, if that is still there. Returns the header's length. */
+const signReset = (tcp: TcpStack, net: TcpNet, segment: Segment): number => {
+  const endpoint = tcp.usesMd5 ? tcp.lookup(net, segment) : null
+  const key = endpoint === null ? null : Md5Keys.ofEndpoint(endpoint, segment.remoteAddress)
+  if (key === null) return Tcp.headerBytes
+  const header = tcp.host.header
+  const length = Tcp.headerBytes + Md5Sig.reserve(header, Tcp.headerBytes)
+  Tcp.setHeaderLength(header, 0, length)
+  Md5Sig.sign(tcp.host, key, segment.localAddress, segment.remoteAddress, length, null, 0)
+  return length
 }
 
 /** Linux: tcp_v4_timewait_ack. */
@@ -47,7 +62,8 @@ export const sendTimeWaitAck = (tcp: TcpStack, sock: TimeWaitSock): void => {
     sock.mark,
     hasTimestamp,
     tsVal,
-    sock.tsRecent
+    sock.tsRecent,
+    sock.md5Key
   )
 }
 
@@ -68,7 +84,8 @@ export const sendRequestAck = (tcp: TcpStack, request: RequestSock): void => {
     request.mark,
     request.tstampOk,
     tsVal,
-    request.tsRecent
+    request.tsRecent,
+    Md5Keys.find(request.listener, request.remoteAddress)
   )
 }
 
@@ -81,14 +98,17 @@ const sendAck = (
   mark: number,
   hasTimestamp: boolean,
   tsVal: number,
-  tsEcr: number
+  tsEcr: number,
+  key: Uint8Array | null
 ): void => {
   const header = tcp.host.header
   let length: number = Tcp.headerBytes
+  if (key !== null) length += Md5Sig.reserve(header, length)
   if (hasTimestamp) length += TcpOptions.writeTimestamp(header, length, tsVal, tsEcr)
   Tcp.setHeaderLength(header, 0, length)
+  if (key !== null) Md5Sig.sign(tcp.host, key, localAddress, remoteAddress, length, null, 0)
   net.count(Counters.OUT_SEGS)
-  tcp.host.sendControl(net, localAddress, remoteAddress, length, device, mark)
+  tcp.host.sendControl(net, localAddress, remoteAddress, length, device, mark, null)
 }
 
 /**

@@ -2,6 +2,7 @@
 import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Collapse from "./Collapse.ts"
 import * as Counters from "./Counters.ts"
+import * as Ecn from "./Ecn.ts"
 import * as Output from "./Output.ts"
 import * as Pacing from "./Pacing.ts"
 import * as Points from "./Points.ts"
@@ -52,7 +53,8 @@ export const resend = (sock: TcpSock, segment: Segment, segments: number): numbe
   sock.bytesRetrans += segment.length
   sock.net.count(Counters.RETRANS_SEGS, count)
   if ((segment.flags & Tcp.SYN) !== 0) sock.net.count(Counters.SYN_RETRANS)
-  const error = Output.transmit(sock, segment, segment.seq, segment.flags & ~Tcp.CWR)
+  Ecn.fallBack(sock, segment)
+  const error = Output.transmit(sock, segment, segment.seq, segment.flags)
   if (error !== 0) sock.net.count(Counters.RETRANS_FAIL, count)
   // Also when it failed: an ACK must not give an RTT by the time of a transmission that never was.
   segment.sacked |= EVER_RETRANS

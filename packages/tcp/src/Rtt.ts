@@ -11,7 +11,7 @@ import { WindowedMin } from "./WindowedMin.ts"
 
 /** Takes in one sample, microseconds. */
 export const estimate = (sock: TcpSock, sampleUs: number): void => {
-  const rtoMinUs = sock.net.sysctl.rtoMin * 1000
+  const rtoMinUs = sock.rtoMinUs
   let srtt = sock.srttUs
   if (srtt === 0) {
     srtt = sampleUs * 8

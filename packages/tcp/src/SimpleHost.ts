@@ -31,6 +31,8 @@ class SimpleBuffer {
 }
 
 const BUFFER_MAX = 65_536
+/** ECT(0) in the ECN bits (RFC 3168 §5). */
+const ECT0 = 2
 /** sk_buff and skb_shared_info beside the payload. */
 const OVERHEAD = 832
 /** Linear room of a received frame. */
@@ -108,6 +110,8 @@ export class SimpleHost implements TcpHost, LinkEnd {
   readonly tcp: Tcp
   link: SimpleLink | null
   mtuBytes: number
+  /** What the route says, by RTAX_*. */
+  readonly metrics: Map<number, number>
   /** Segments alive, transmit and receive: the leak test. */
   liveSegments: number
   /** Kernel objects alive, by OBJECT_*. */
@@ -120,6 +124,8 @@ export class SimpleHost implements TcpHost, LinkEnd {
   onAccept: ((stream: SimpleStream) => void) | null
   /** When above 0, `allocSegment` fails this often, in percent. */
   allocFailures: number
+  /** The frame in hand. */
+  private received: { readonly bytes: Uint8Array }
   private readonly options: HostOptions
   private readonly streams: Array<RandomStream>
   private readonly failures: RandomStream
@@ -132,8 +138,10 @@ export class SimpleHost implements TcpHost, LinkEnd {
     this.xmitBudget = 64
     this.clock = clock
     this.address = address
+    this.received = { bytes: this.header }
     this.options = options
     this.mtuBytes = options.mtu
+    this.metrics = new Map()
     this.link = null
     this.liveSegments = 0
     this.objects = new Int32Array(objectCaches.length)
@@ -202,10 +210,12 @@ export class SimpleHost implements TcpHost, LinkEnd {
 
   /** A frame comes off the link. */
   receive(frame: SimpleFrame): void {
+    this.received = frame
     const segment = this.takeSegment()
     segment.localAddress = frame.destination
     segment.remoteAddress = frame.source
     segment.receivedAt = this.clock.now
+    segment.ecn = frame.ecn
     const bytes = frame.bytes
     if (!this.tcp.readHeader(this.net, segment, bytes, 0, frame.length)) return
     if (this.options.checksums && !isChecksumRight(frame)) {
@@ -322,6 +332,15 @@ export class SimpleHost implements TcpHost, LinkEnd {
 
   stamped(): void {}
 
+  peek(segment: Segment, offset: number, into: Uint8Array, at: number, length: number): void {
+    this.copyOut(segment, offset, into, at, length)
+  }
+
+  /** The TCP header: a link of this host carries no other. */
+  headers(segment: Segment): Uint8Array {
+    return this.received.bytes.slice(0, segment.headerLength)
+  }
+
   free(segment: Segment): void {
     this.liveSegments--
     this.segments.push(segment)
@@ -377,6 +396,8 @@ export class SimpleHost implements TcpHost, LinkEnd {
     }
     if (offset > 0) TcpHeader.setSequence(bytes, 0, (TcpHeader.sequence(bytes, 0) + offset) | 0)
     if (!isLast) TcpHeader.setFlags(bytes, 0, TcpHeader.flags(bytes, 0) & ~(TcpHeader.FIN | TcpHeader.PSH))
+    if (offset > 0) TcpHeader.setFlags(bytes, 0, TcpHeader.flags(bytes, 0) & ~TcpHeader.CWR)
+    frame.ecn = sock.ect ? ECT0 : 0
     this.launch(frame, headerLength + length, sock.localAddress, sock.remoteAddress)
   }
 
@@ -385,6 +406,7 @@ export class SimpleHost implements TcpHost, LinkEnd {
     if (link === null) return -ENETUNREACH
     const frame = link.frame()
     for (let i = 0; i < headerLength; i++) frame.bytes[i] = this.header[i]!
+    frame.ecn = 0
     this.launch(frame, headerLength, localAddress, remoteAddress)
     return 0
   }
@@ -411,16 +433,16 @@ export class SimpleHost implements TcpHost, LinkEnd {
     return this.mtuBytes
   }
 
-  initialCwnd(): number {
-    return 0
-  }
-
   isLocal(_net: TcpNet, address: number): boolean {
     return address === this.address
   }
 
   isLoopback(): boolean {
     return false
+  }
+
+  metric(_net: TcpNet, _local: number, _remote: number, _sock: TcpSock | null, which: number): number {
+    return this.metrics.get(which) ?? 0
   }
 
   wmemAlloc(): number {

@@ -50,6 +50,8 @@ export class SimpleFrame {
   length: number
   source: number
   destination: number
+  /** ECN bits of the IP header. */
+  ecn: number
   private readonly link: SimpleLink
 
   constructor(link: SimpleLink) {
@@ -57,6 +59,7 @@ export class SimpleFrame {
     this.length = 0
     this.source = 0
     this.destination = 0
+    this.ecn = 0
     this.link = link
   }
 
@@ -148,6 +151,7 @@ export class SimpleLink {
     copy.length = frame.length
     copy.source = frame.source
     copy.destination = frame.destination
+    copy.ecn = frame.ecn
     return copy
   }
 

@@ -12,14 +12,16 @@ import * as Rate from "./Rate.ts"
 import * as SendBuffer from "./SendBuffer.ts"
 import * as SendQueue from "./SendQueue.ts"
 import * as State from "./State.ts"
+import * as Urgent from "./Urgent.ts"
 import * as Window from "./Window.ts"
 import * as Xmit from "./Xmit.ts"
 import { EAGAIN, ENOTCONN, EPIPE } from "./Errno.ts"
 import { DEFER_CONNECT, RCV_SHUTDOWN, SEND_SHUTDOWN, type TcpSock } from "./TcpSock.ts"
-import type { Segment } from "./Segment.ts"
+import { isBefore, type Segment } from "./Segment.ts"
 import type { Bytes } from "./TcpHost.ts"
 
 /** Flags of send and recv (Linux: MSG_*). */
+export const MSG_OOB = 0x01
 export const MSG_PEEK = 0x02
 export const MSG_EOR = 0x80
 export const MSG_MORE = 0x8000
@@ -74,7 +76,7 @@ export const sendStep = (sock: TcpSock, bytes: Bytes, at: number, length: number
   }
   if (taken < 0) return taken
   if (taken === length && (flags & MSG_EOR) !== 0) tail!.endOfRecord = 1
-  if (taken < length) pushSome(sock, tail!, mss, goal)
+  if (taken < length && (flags & MSG_OOB) === 0) pushSome(sock, tail!, mss, goal)
   return taken
 }
 
@@ -93,6 +95,7 @@ const pushSome = (sock: TcpSock, tail: Segment, mss: number, goal: number): void
 export const sendDone = (sock: TcpSock, flags: number): void => {
   sock.isWriting = false
   if (sock.destroyed || sock.writeQueue.head === null) return
+  if ((flags & MSG_OOB) !== 0) Urgent.mark(sock)
   Xmit.push(sock, Output.currentMss(sock), sock.nonagle, (flags & MSG_MORE) !== 0)
 }
 
@@ -171,10 +174,16 @@ export const recvStep = (
     const next: Segment | null = segment.next
     const fin = (segment.flags & Tcp.FIN) !== 0 ? 1 : 0
     const end = (segment.endSeq - fin) | 0
-    const offset = (seq - segment.seq) | 0
+    let offset = (seq - segment.seq) | 0
+    if (copied > 0 && Urgent.isAt(sock, seq)) break
+    // The urgent byte is not part of the stream, unless the program wants it there.
+    if (sock.options.oobInline === 0 && Urgent.isAt(sock, seq) && isBefore(seq, end)) {
+      seq = (seq + 1) | 0
+      offset++
+    }
     const there = (end - seq) | 0
     if (there > 0) {
-      const count = Math.min(there, length - copied)
+      const count = Urgent.readable(sock, seq, Math.min(there, length - copied))
       const taken = into === null ? count : host.copyOut(segment, offset, into, at + copied, count)
       copied += taken
       seq = (seq + taken) | 0
@@ -191,6 +200,7 @@ export const recvStep = (
   if (!isPeek) {
     const moved = seq !== sock.copiedSeq
     sock.copiedSeq = seq
+    Urgent.noteRead(sock)
     if (moved && copied > 0) Window.adjustBuffer(sock, host.now())
   }
   return copied > 0 ? copied : nothingThere(sock, length)
@@ -220,8 +230,13 @@ export const recvDone = (sock: TcpSock, copied: number): void => {
   if (!sock.destroyed && sock.state !== State.CLOSE) DataQueue.cleanupRbuf(sock, copied)
 }
 
-/** Bytes that could be read now (Linux: tcp_inq; SIOCINQ). */
+/** Bytes that could be read now, up to the urgent byte where one is in the way (Linux: tcp_inq; SIOCINQ). */
 export const inputBytes = (sock: TcpSock): number => {
+  const before = Urgent.bytesBefore(sock)
+  return before >= 0 ? before : unreadBytes(sock)
+}
+
+const unreadBytes = (sock: TcpSock): number => {
   const tail = sock.receiveQueue.tail
   if (tail === null) return 0
   const fin = (tail.flags & Tcp.FIN) !== 0 ? 1 : 0
@@ -238,7 +253,7 @@ export const inputHint = (sock: TcpSock): number => {
 export const outputBytes = (sock: TcpSock, unsent: boolean): number =>
   (State.bit(sock.state) & CONNECTING) !== 0 ? 0 : (sock.writeSeq - (unsent ? sock.sndNxt : sock.sndUna)) | 0
 
-/** Poll bits of a socket (Linux: tcp_poll): POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, POLLRDHUP = 0x2000. */
+/** Poll bits of a socket (Linux: tcp_poll): POLLIN = 1, POLLPRI = 2, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, POLLRDHUP = 0x2000. */
 export const poll = (sock: TcpSock): number => {
   if (sock.state === State.LISTEN) return sock.listen !== null && sock.listen.acceptHead !== null ? 0x41 : 0
   let mask = 0
@@ -247,7 +262,9 @@ export const poll = (sock: TcpSock): number => {
   if (sock.state === State.SYN_SENT) {
     if ((sock.synBits & DEFER_CONNECT) !== 0) mask |= 0x104
   } else if (sock.state !== State.SYN_RECV || sock.fastOpenRsk !== null) {
-    if (DataQueue.isReadable(sock, sock.options.rcvLowat)) mask |= 0x41
+    const isBeforeUrgent = Urgent.isAtMark(sock) && sock.options.oobInline === 0
+    if (DataQueue.isReadable(sock, sock.options.rcvLowat + (isBeforeUrgent ? 1 : 0))) mask |= 0x41
+    if ((sock.urgData & Urgent.URG_VALID) !== 0) mask |= 0x02
     if ((sock.shutdown & SEND_SHUTDOWN) !== 0) mask |= 0x104
     else if (SendBuffer.canWrite(sock)) mask |= 0x104
     else sock.noSpace = true

@@ -6,15 +6,20 @@ import * as Tcp from "@darkfiber/wire/Tcp"
 import * as TcpOptions from "@darkfiber/wire/TcpOptions"
 import { clockMs, clockSeconds, toMs } from "./Clock.ts"
 import * as Counters from "./Counters.ts"
+import * as Ecn from "./Ecn.ts"
 import { putCookie } from "./FastOpenCookie.ts"
-import { TIMESTAMP_BYTES } from "./Options.ts"
+import * as Md5Keys from "./Md5Keys.ts"
+import * as Md5Sig from "./Md5Sig.ts"
+import { TIMESTAMP_BYTES, md5Bytes } from "./Options.ts"
 import * as Output from "./Output.ts"
 import * as Points from "./Points.ts"
 import type { RequestSock } from "./RequestSock.ts"
+import * as RouteMetric from "./RouteMetric.ts"
 import type { Segment } from "./Segment.ts"
 import * as State from "./State.ts"
 import * as SynCookies from "./SynCookies.ts"
-import { defaultOptions, type TcpSock } from "./TcpSock.ts"
+import { defaultOptions } from "./SockOptions.ts"
+import { ECN_OK, type TcpSock } from "./TcpSock.ts"
 import * as Timers from "./Timers.ts"
 import * as Window from "./Window.ts"
 
@@ -34,8 +39,11 @@ export const settle = (request: RequestSock, segment: Segment, isCookie: boolean
   // A cookie has room for scale and SACK only in the timestamp.
   const keeps = !isCookie || request.tstampOk
   request.sackOk = keeps && options.sackPermitted !== 0 && sysctl.sack !== 0
+  // No room for SACK blocks beside a digest and timestamps.
+  if (request.sackOk && Md5Keys.find(listener, request.remoteAddress) !== null) request.tstampOk = false
   request.wscaleOk = keeps && options.windowScale >= 0 && sysctl.windowScaling !== 0
   request.sndWscale = request.wscaleOk ? Math.min(options.windowScale, 14) : 0
+  request.ecnOk = keeps && Ecn.accepts(listener, segment)
   request.tsRecent = request.tstampOk ? segment.tsVal : 0
   request.tsOffset = request.tstampOk ? tcp.timestampOffset(request.localAddress, request.remoteAddress) : 0
   offerWindow(request)
@@ -58,6 +66,8 @@ export const settleFromCookie = (request: RequestSock, segment: Segment, mss: nu
     request.wscaleOk = scale >= 0 && sysctl.windowScaling !== 0
     request.sndWscale = request.wscaleOk ? scale : 0
     request.sackOk = SynCookies.timestampSack(echo) && sysctl.sack !== 0
+    const isOn = Ecn.isOn(request.net, request.listener, request.localAddress, request.remoteAddress)
+    request.ecnOk = SynCookies.timestampEcn(echo) && isOn
     request.tsRecent = segment.tsVal
   }
   offerWindow(request)
@@ -76,17 +86,18 @@ const takeAddresses = (request: RequestSock, segment: Segment): void => {
 const offerWindow = (request: RequestSock): void => {
   const listener = request.listener
   const tcp = listener.tcp
-  const mtu = tcp.host.mtu(request.net, request.localAddress, request.remoteAddress, null)
+  const { net, localAddress: local, remoteAddress: remote } = request
   const user = listener.options.userMss
-  const mss = Math.min(mtu - 40, 65_495)
+  const mss = RouteMetric.advmss(tcp.host, net, local, remote, null)
   request.advmss = user !== 0 && user < mss ? user : mss
+  const initial = tcp.host.metric(net, local, remote, null, RouteMetric.RTAX_INITRWND)
   Window.selectInitial(
     request.net,
     Window.fullSpace(listener),
     request.advmss - (request.tstampOk ? TIMESTAMP_BYTES : 0),
-    Window.initialClamp(listener),
+    Window.initialClamp(listener, tcp.host.metric(net, local, remote, null, RouteMetric.RTAX_WINDOW)),
     request.wscaleOk,
-    tcp.profile.initialRcvWindow
+    initial !== 0 ? initial : tcp.profile.initialRcvWindow
   )
   request.rcvWnd = Window.initial.rcvWnd
   request.windowClamp = Window.initial.windowClamp
@@ -101,11 +112,13 @@ export const send = (request: RequestSock, isCookie: boolean): number => {
   const options = tcp.sent
   TcpOptions.reset(options)
   options.mss = request.advmss
+  const key = Md5Keys.find(request.listener, request.remoteAddress)
+  if (key !== null) options.md5At = 0
   if (request.tstampOk) {
     options.hasTimestamp = 1
     const clock = toMs(host.now())
     const value = isCookie
-      ? SynCookies.timestamp(clock, request.wscaleOk ? request.sndWscale : -1, request.sackOk)
+      ? SynCookies.timestamp(clock, request.wscaleOk ? request.sndWscale : -1, request.sackOk, request.ecnOk)
       : clock
     options.tsVal = (value + request.tsOffset) | 0
     options.tsEcr = request.tsRecent
@@ -119,9 +132,11 @@ export const send = (request: RequestSock, isCookie: boolean): number => {
   }
   const header = host.header
   const window = Math.min(request.rcvWnd, 65_535)
-  Tcp.write(header, 0, request.localPort, request.remotePort, request.sntIsn, request.rcvNxt, Tcp.SYN | Tcp.ACK, window)
+  const flags = Tcp.SYN | Tcp.ACK | (request.ecnOk ? Tcp.ECE : 0)
+  Tcp.write(header, 0, request.localPort, request.remotePort, request.sntIsn, request.rcvNxt, flags, window)
   const length = Tcp.headerBytes + TcpOptions.write(options, header, Tcp.headerBytes)
   Tcp.setHeaderLength(header, 0, length)
+  if (key !== null) Md5Sig.sign(host, key, request.localAddress, request.remoteAddress, length, null, 0)
   request.net.count(Counters.OUT_SEGS)
   return host.sendControl(
     request.net,
@@ -129,7 +144,8 @@ export const send = (request: RequestSock, isCookie: boolean): number => {
     request.remoteAddress,
     length,
     request.device,
-    request.mark
+    request.mark,
+    request.listener
   )
 }
 
@@ -190,6 +206,7 @@ const inheritSequence = (child: TcpSock, request: RequestSock): void => {
   child.windowClamp = request.windowClamp
   child.rcvSsthresh = request.rcvWnd
   child.sndUna = sndNxt
+  child.sndUp = sndNxt
   child.sndNxt = sndNxt
   child.sndSml = sndNxt
   child.writeSeq = sndNxt
@@ -198,6 +215,7 @@ const inheritSequence = (child: TcpSock, request: RequestSock): void => {
   child.highSeq = sndNxt
   child.rttSeq = sndNxt
   child.totalRetrans = request.retransmits
+  child.savedSyn = request.savedSyn
   const now = clockMs(child)
   if (request.retransmits > 0) {
     // Unless the ACK echoes the first SYN-ACK's time, the path loses: a small first window (Undo.trySyn).
@@ -217,12 +235,14 @@ const inheritSequence = (child: TcpSock, request: RequestSock): void => {
 const inheritOptions = (child: TcpSock, request: RequestSock): void => {
   child.tstampOk = request.tstampOk
   child.sackOk = request.sackOk
+  child.ecnFlags = request.ecnOk ? ECN_OK : 0
   child.wscaleOk = request.wscaleOk
   child.sndWscale = request.sndWscale
   child.rcvWscale = request.wscaleOk ? request.rcvWscale : 0
   if (!request.wscaleOk) child.windowClamp = Math.min(child.windowClamp, 65_535)
   child.tsOffset = request.tsOffset
-  child.headerLength = 20
+  if (request.listener.options.md5Keys !== null) Md5Keys.inherit(child, request.listener)
+  child.headerLength = 20 + md5Bytes(child)
   child.advmss = request.advmss
   if (request.tstampOk) {
     child.headerLength += TIMESTAMP_BYTES
@@ -231,6 +251,7 @@ const inheritOptions = (child: TcpSock, request: RequestSock): void => {
     child.tsRecentStamp = clockSeconds(child.tcp.host.now())
   }
   child.mssClamp = request.mss
+  RouteMetric.read(child)
   child.rtoUs = Timers.initialTimeoutMs * 1000
   Output.syncMss(child, child.tcp.host.mtu(child.net, child.localAddress, child.remoteAddress, child))
   child.rcvMss = Math.min(536, child.mssCache, child.advmss)

@@ -51,10 +51,11 @@ export const check = (tcp: Tcp, segment: Segment): number => {
 
 const SCALE_BITS = 0x0f
 const SACK_BIT = 0x10
+const ECN_BIT = 0x20
 
 /** A timestamp not later than `tsVal` whose low bits hold the options (Linux: cookie_init_timestamp). */
-export const timestamp = (tsVal: number, windowScale: number, sackOk: boolean): number => {
-  const options = (windowScale < 0 ? SCALE_BITS : windowScale) | (sackOk ? SACK_BIT : 0)
+export const timestamp = (tsVal: number, windowScale: number, sackOk: boolean, ecnOk: boolean): number => {
+  const options = (windowScale < 0 ? SCALE_BITS : windowScale) | (sackOk ? SACK_BIT : 0) | (ecnOk ? ECN_BIT : 0)
   let value = (tsVal & ~0x3f) | options
   if (((value - tsVal) | 0) > 0) value = (value - 0x40) | 0
   return value
@@ -63,3 +64,4 @@ export const timestamp = (tsVal: number, windowScale: number, sackOk: boolean): 
 /** Window scale in an echoed timestamp, -1 for none. */
 export const timestampScale = (tsEcr: number): number => ((tsEcr & SCALE_BITS) === SCALE_BITS ? -1 : tsEcr & SCALE_BITS)
 export const timestampSack = (tsEcr: number): boolean => (tsEcr & SACK_BIT) !== 0
+export const timestampEcn = (tsEcr: number): boolean => (tsEcr & ECN_BIT) !== 0

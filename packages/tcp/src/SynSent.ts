@@ -8,6 +8,7 @@ import * as Counters from "./Counters.ts"
 import * as DataQueue from "./DataQueue.ts"
 import * as Done from "./Done.ts"
 import * as Drops from "./Drops.ts"
+import * as Ecn from "./Ecn.ts"
 import * as Establish from "./Establish.ts"
 import * as FastOpen from "./FastOpen.ts"
 import * as Options from "./Options.ts"
@@ -85,12 +86,12 @@ const settleOptions = (sock: TcpSock, segment: Segment): void => {
   const user = sock.options.userMss
   sock.mssClamp = user !== 0 && user < mss ? user : mss
   if (sock.tstampOk) {
-    sock.headerLength = 20 + Options.TIMESTAMP_BYTES
+    sock.headerLength = 20 + Options.md5Bytes(sock) + Options.TIMESTAMP_BYTES
     sock.advmss -= Options.TIMESTAMP_BYTES
     sock.tsRecent = segment.tsVal
     sock.tsRecentStamp = clockSeconds(sock.tcp.host.now())
   } else {
-    sock.headerLength = 20
+    sock.headerLength = 20 + Options.md5Bytes(sock)
     sock.tsRecentStamp = 0
     sock.sawTstamp = segment.hasTimestamp !== 0 && sysctl.timestamps !== 0
   }
@@ -100,6 +101,7 @@ const settleOptions = (sock: TcpSock, segment: Segment): void => {
 /** SYN-ACK to our SYN: ESTABLISHED, and the third ACK. */
 const synAck = (sock: TcpSock, segment: Segment): void => {
   const host = sock.tcp.host
+  Ecn.receiveSynAck(sock, segment)
   sock.sndWl1 = segment.seq
   Undo.trySyn(sock)
   Ack.receive(sock, segment, Flags.SLOWPATH)
@@ -112,7 +114,6 @@ const synAck = (sock: TcpSock, segment: Segment): void => {
   Output.syncMss(sock, sock.pmtu)
   sock.rcvMss = Math.min(536, sock.mssCache, sock.advmss)
   sock.copiedSeq = sock.rcvNxt
-  sock.bytesAcked = 0
   Establish.finishConnect(sock)
   const isFastOpen = (sock.synBits & (SYN_FASTOPEN | SYN_DATA)) !== 0
   const isSentAgain = isFastOpen && FastOpen.receiveSynAck(sock)
@@ -144,6 +145,7 @@ const simultaneousOpen = (sock: TcpSock, segment: Segment): void => {
   sock.maxWindow = segment.window
   Output.syncMss(sock, sock.pmtu)
   sock.rcvMss = Math.min(536, sock.mssCache, sock.advmss)
+  Ecn.receiveSyn(sock, segment)
   sendSynAck(sock)
   host.consumed(segment)
 }
@@ -153,6 +155,7 @@ export const sendSynAck = (sock: TcpSock): void => {
   const segment = sock.rtxQueue.head
   if (segment === null || (segment.flags & Tcp.SYN) === 0) return
   segment.flags |= Tcp.ACK
+  Ecn.answerInSyn(sock, segment)
   Output.transmit(sock, segment, segment.seq, segment.flags)
   sock.ackPending &= ~ACK_NOW
 }

@@ -83,6 +83,17 @@ export class TcpSysctl {
   workaroundSignedWindows = 0
   retransCollapse = 1
   noMetricsSave = 1
+  /** The receive window may shrink. */
+  shrinkWindow = 0
+  /** 0: no MTU probing; 1: after a black hole; 2: always. */
+  mtuProbing = 0
+  mtuProbeFloor = 48
+  /** Seconds until the search begins anew; bytes of range at which it ends. */
+  probeInterval = 600
+  probeThreshold = 8
+  /** 0: no ECN; 1: asked for and agreed to; 2: agreed to. */
+  ecn = 2
+  ecnFallback = 1
   /** Bits: FastOpenCookie.ts. */
   fastOpen = 1
   /** Seconds of the first pause of active Fast Open; 0: never. */
@@ -151,6 +162,13 @@ export const sysctlNames: Readonly<Record<string, ReadonlyArray<SysctlField>>> =
   "net.ipv4.tcp_workaround_signed_windows": ["workaroundSignedWindows"],
   "net.ipv4.tcp_retrans_collapse": ["retransCollapse"],
   "net.ipv4.tcp_no_metrics_save": ["noMetricsSave"],
+  "net.ipv4.tcp_shrink_window": ["shrinkWindow"],
+  "net.ipv4.tcp_mtu_probing": ["mtuProbing"],
+  "net.ipv4.tcp_mtu_probe_floor": ["mtuProbeFloor"],
+  "net.ipv4.tcp_probe_interval": ["probeInterval"],
+  "net.ipv4.tcp_probe_threshold": ["probeThreshold"],
+  "net.ipv4.tcp_ecn": ["ecn"],
+  "net.ipv4.tcp_ecn_fallback": ["ecnFallback"],
   "net.ipv4.tcp_fastopen": ["fastOpen"],
   "net.ipv4.tcp_fastopen_blackhole_timeout_sec": ["fastOpenBlackholeSeconds"]
 }

@@ -22,6 +22,7 @@ import * as Counters from "./Counters.ts"
 import * as Drops from "./Drops.ts"
 import * as Input from "./Input.ts"
 import * as Listen from "./Listen.ts"
+import * as Md5Sig from "./Md5Sig.ts"
 import * as Options from "./Options.ts"
 import * as Points from "./Points.ts"
 import * as Reset from "./Reset.ts"
@@ -61,6 +62,8 @@ export class Tcp {
   orphanCount: number
   timeWaitCount: number
   timeWaitWheel: TimeWaitWheel | null
+  /** A socket with MD5 keys was there. */
+  usesMd5: boolean
   /** Pages of tcp_mem in use, and whether they are scarce. */
   memoryPages: number
   memoryPressure: boolean
@@ -89,6 +92,7 @@ export class Tcp {
     this.orphanCount = 0
     this.timeWaitCount = 0
     this.timeWaitWheel = null
+    this.usesMd5 = false
     this.memoryPages = 0
     this.memoryPressure = false
     this.portHint = 0
@@ -172,6 +176,8 @@ export class Tcp {
       this.host.drop(segment, Drops.NO_SOCKET)
       return
     }
+    const maySign = this.usesMd5 || this.received.md5At >= 0
+    if (maySign && !Md5Sig.accepts(this, net, endpoint, segment, bytes, at)) return
     if (endpoint.kind === KIND_TIME_WAIT) {
       TimeWaitInput.receive(this, endpoint as TimeWaitSock, segment)
     } else if (endpoint.kind === KIND_REQUEST) {

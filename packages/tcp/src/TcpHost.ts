@@ -124,6 +124,10 @@ export interface TcpHost {
   copyOut(segment: Segment, offset: number, into: Bytes, at: number, length: number): number
   /** A sent segment with a mark in `stamp` is acknowledged up to the byte it stands for (Linux: tcp_ack_tstamp). */
   stamped(sock: TcpSock, segment: Segment): void
+  /** Reads payload bytes without taking them, of a sent or a received segment: for a digest, or one urgent byte. */
+  peek(segment: Segment, offset: number, into: Uint8Array, at: number, length: number): void
+  /** A copy of the headers in front of a received segment's payload, from IP's (or the link's) to TCP's. */
+  headers(segment: Segment, withLink: boolean): Uint8Array
   /** A transmit segment that was acknowledged or thrown away, or a received one that was read. */
   free(segment: Segment): void
   /** A received segment goes into the receive queue: it is delivered. It ends later with `free`. */
@@ -135,7 +139,8 @@ export interface TcpHost {
 
   /**
    * Sends one (super-)segment: the header stands in `header`. The host clones the buffer (it stays in the retransmit
-   * queue), puts the header in front, sets addresses, CHECKSUM_PARTIAL and the IP options of the socket, and routes.
+   * queue), puts the header in front, sets addresses, CHECKSUM_PARTIAL, the IP options of the socket and ECT(0) when
+   * `sock.ect`, and routes. CWR goes on the first wire segment only, FIN and PSH on the last.
    *
    * @param segment payload, or null for a segment without any
    * @param gsoSize payload bytes of each wire segment when there are several, else 0
@@ -149,14 +154,19 @@ export interface TcpHost {
     gsoSize: number,
     gsoSegments: number
   ): number
-  /** Sends a segment without payload and without a full socket: RST, SYN-ACK, ACK of TIME_WAIT. The header stands in `header`. */
+  /**
+   * Sends a segment without payload and without a full socket: RST, SYN-ACK, ACK of TIME_WAIT. The header stands in `header`.
+   *
+   * @param sock whose IP options it takes: the listener for a SYN-ACK, else null
+   */
   sendControl(
     net: TcpNet,
     localAddress: number,
     remoteAddress: number,
     headerLength: number,
     device: number,
-    mark: number
+    mark: number,
+    sock: TcpSock | null
   ): number
   /**
    * Finds the way to `sock.remoteAddress` (Linux: ip_route_connect) and, when `sock.localAddress` is 0, sets it.
@@ -169,12 +179,12 @@ export interface TcpHost {
    * have the answer at hand.
    */
   mtu(net: TcpNet, localAddress: number, remoteAddress: number, sock: TcpSock | null): number
-  /** Segments of the initial window by the route (RTAX_INITCWND), 0: it says none. */
-  initialCwnd(sock: TcpSock): number
   /** Whether the address is one that a local socket may use (Linux: inet_addr_valid_or_nonlocal). */
   isLocal(net: TcpNet, address: number): boolean
   /** Whether the peer is reached over a loopback device (tcp_tw_reuse = 2). */
   isLoopback(net: TcpNet, localAddress: number, remoteAddress: number): boolean
+  /** What the route says of `which`, RTAX_* (RouteMetric.ts); 0 for nothing. */
+  metric(net: TcpNet, localAddress: number, remoteAddress: number, sock: TcpSock | null, which: number): number
   /** Bytes of truesize that this socket has below TCP, in qdisc and driver (Linux: sk_wmem_alloc). */
   wmemAlloc(sock: TcpSock): number
   /** Whether what was last sent of this segment is still in qdisc or driver (Linux: skb_fclone_busy). */

@@ -2,12 +2,14 @@
 import * as Chrono from "./Chrono.ts"
 import { clockMs } from "./Clock.ts"
 import { DELACK_MAX_US } from "./Timers.ts"
-import { INFINITE_RTT, PENDING_PROBE0, SYN_DATA_ACKED, type TcpSock } from "./TcpSock.ts"
+import { INFINITE_RTT, PENDING_PROBE0, SYN_DATA_ACKED, ECN_OK, ECN_SEEN, type TcpSock } from "./TcpSock.ts"
 
 /** Bits of `options` (Linux: TCPI_OPT_*). */
 export const OPT_TIMESTAMPS = 1
 export const OPT_SACK = 2
 export const OPT_WSCALE = 4
+export const OPT_ECN = 8
+export const OPT_ECN_SEEN = 16
 export const OPT_SYN_DATA = 32
 
 /** Fields under the kernel's names without `tcpi_`; times as the comment says. */
@@ -68,6 +70,7 @@ export interface TcpInfo {
   readonly data_segs_in: number
   readonly data_segs_out: number
   readonly delivered: number
+  readonly delivered_ce: number
   readonly bytes_sent: number
   readonly bytes_retrans: number
   readonly dsack_dups: number
@@ -112,6 +115,8 @@ const optionsOf = (sock: TcpSock): number =>
   (sock.tstampOk ? OPT_TIMESTAMPS : 0) |
   (sock.sackOk ? OPT_SACK : 0) |
   (sock.wscaleOk ? OPT_WSCALE : 0) |
+  ((sock.ecnFlags & ECN_OK) !== 0 ? OPT_ECN : 0) |
+  ((sock.ecnFlags & ECN_SEEN) !== 0 ? OPT_ECN_SEEN : 0) |
   ((sock.synBits & SYN_DATA_ACKED) !== 0 ? OPT_SYN_DATA : 0)
 
 /** All fields of a socket, also of a listener (where unacked is the accept queue and sacked its limit). */
@@ -169,6 +174,7 @@ export const read = (sock: TcpSock): TcpInfo => {
     data_segs_in: sock.dataSegsIn,
     data_segs_out: sock.dataSegsOut,
     delivered: sock.delivered,
+    delivered_ce: sock.deliveredCe,
     bytes_sent: sock.bytesSent,
     bytes_retrans: sock.bytesRetrans,
     dsack_dups: sock.dsackDups,

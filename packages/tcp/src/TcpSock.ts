@@ -8,7 +8,7 @@
  */
 import type { CongestionControl } from "./Congestion.ts"
 import type { FastOpenRequest } from "./FastOpenCookie.ts"
-import type { FastOpenKeys } from "./FastOpenKey.ts"
+import type { MtuSearch } from "./MtuSearch.ts"
 import { Endpoint, KIND_SOCK } from "./Endpoint.ts"
 import type { ListenState } from "./ListenState.ts"
 import type { RequestSock } from "./RequestSock.ts"
@@ -18,6 +18,7 @@ import type { Tcp } from "./Tcp.ts"
 import type { TcpNet } from "./TcpNet.ts"
 import type { TcpTimer, TimerOwner } from "./TcpHost.ts"
 import type { WindowedMin } from "./WindowedMin.ts"
+import { SockOptions, defaultOptions } from "./SockOptions.ts"
 import * as State from "./State.ts"
 
 /** `caState` (Linux: enum tcp_ca_state). */
@@ -59,6 +60,12 @@ export const FASTOPEN_CONNECT = 32
 export const FASTOPEN_NO_COOKIE = 64
 export const DEFER_CONNECT = 128
 
+/** `ecnFlags` (Linux: TCP_ECN_*). */
+export const ECN_OK = 1
+export const ECN_QUEUE_CWR = 2
+export const ECN_DEMAND_CWR = 4
+export const ECN_SEEN = 8
+
 export const RCV_SHUTDOWN = 1
 export const SEND_SHUTDOWN = 2
 
@@ -69,45 +76,6 @@ export const INFINITE_RTT = 0x7fff_ffff
 
 /** The list that stands for every empty queue that was never used; nothing may be pushed to it. */
 export const NO_SEGMENTS: SegmentList = new SegmentList()
-
-/** Options that few sockets set, and their values when they are not set. */
-export class SockOptions {
-  /** SO_KEEPALIVE and its times, seconds; 0: the sysctl's. */
-  keepOpen = 0
-  keepaliveTime = 0
-  keepaliveInterval = 0
-  keepaliveProbes = 0
-  /** TCP_SYNCNT, 0: the sysctl's. */
-  synRetries = 0
-  /** TCP_USER_TIMEOUT, ms; 0: none. */
-  userTimeoutMs = 0
-  /** TCP_LINGER2, seconds; 0: the sysctl's; below 0: no FIN_WAIT2 for orphans. */
-  linger2 = 0
-  /** TCP_DEFER_ACCEPT, as a number of SYN-ACK timeouts. */
-  deferAccept = 0
-  /** TCP_NOTSENT_LOWAT, bytes; 0: none. */
-  notsentLowat = 0
-  /** TCP_MAXSEG, 0: none. */
-  userMss = 0
-  /** TCP_WINDOW_CLAMP set by the user, 0: none. */
-  windowClamp = 0
-  /** SO_RCVLOWAT. */
-  rcvLowat = 1
-  /** TCP_INQ: recvmsg tells how much more there is. 1 or 0. */
-  inq = 0
-  /** IP_BIND_ADDRESS_NO_PORT: bind() to an address alone leaves the port to connect(). 1 or 0. */
-  bindAddressNoPort = 0
-  /** FREEBIND, TRANSPARENT (SockOpt.ts): bind() takes addresses that are not local. */
-  anyAddress = 0
-  /** SO_MAX_PACING_RATE, bytes a second. */
-  maxPacingRate = Infinity
-  /** TCP_FASTOPEN, unconfirmed connections; 0: none. */
-  fastOpenBacklog = 0
-  /** TCP_FASTOPEN_KEY; null: the namespace's. */
-  fastOpenKeys: FastOpenKeys | null = null
-}
-
-export const defaultOptions: SockOptions = new SockOptions()
 
 /** Blocks of out-of-order data to report: SACK and one D-SACK (RFC 2018, RFC 2883). */
 export class SackBlocks {
@@ -179,6 +147,23 @@ export class TcpSock extends Endpoint implements TimerOwner {
   /** The listener, until accept(). */
   parent: TcpSock | null
 
+  /** From the route: quick ACKs always, the least RTO. */
+  isRouteQuick: boolean
+  rtoMinUs: number
+  /** The SYN's headers, until TCP_SAVED_SYN takes them. */
+  savedSyn: Uint8Array | null
+  /** Path MTU probing (MtuProbe.ts); null: off. */
+  mtuSearch: MtuSearch | null
+  /** Urgent data (Urgent.ts): what there is, where, and up to where ours goes. */
+  urgData: number
+  urgSeq: number
+  sndUp: number
+  /** ECN_OK ... (above). */
+  ecnFlags: number
+  /** The next segment is ECT(0): the host puts it into the IP header. */
+  ect: boolean
+  /** Segments that arrived marked, as far as their ACKs tell. */
+  deliveredCe: number
   /** SYN_DATA ... (above). */
   synBits: number
   /** tcpi_fastopen_client_fail. */
@@ -408,6 +393,16 @@ export class TcpSock extends Endpoint implements TimerOwner {
     this.listen = null
     this.acceptNext = null
     this.parent = null
+    this.isRouteQuick = false
+    this.rtoMinUs = sysctl.rtoMin * 1000
+    this.mtuSearch = null
+    this.savedSyn = null
+    this.urgData = 0
+    this.urgSeq = 0
+    this.sndUp = 0
+    this.ecnFlags = 0
+    this.ect = false
+    this.deliveredCe = 0
     this.synBits = 0
     this.fastOpenFail = 0
     this.fastOpen = null

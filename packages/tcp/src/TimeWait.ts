@@ -4,6 +4,7 @@
  */
 import * as Counters from "./Counters.ts"
 import * as Done from "./Done.ts"
+import * as Md5Keys from "./Md5Keys.ts"
 import * as Points from "./Points.ts"
 import * as State from "./State.ts"
 import type { Tcp as TcpStack } from "./Tcp.ts"
@@ -71,6 +72,7 @@ const fill = (made: TimeWaitSock, sock: TcpSock, substate: number): void => {
   made.tsRecentStamp = sock.tsRecentStamp
   made.enteredAt = sock.tcp.host.now()
   made.tsOffset = sock.tsOffset
+  made.md5Key = Md5Keys.find(sock, sock.remoteAddress)
   made.lastOowAckMs = sock.lastOowAckMs
   made.reuse = sock.reuseAddress
 }

@@ -29,6 +29,8 @@ export class TimeWaitSock extends Endpoint implements TimerOwner {
   /** The same in ns, for tcp_tw_reuse_delay. */
   enteredAt: number
   tsOffset: number
+  /** The peer's key, where it signs. */
+  md5Key: Uint8Array | null
   lastOowAckMs: number
   /** The socket had SO_REUSEADDR or SO_REUSEPORT set: counts for bind conflicts. */
   reuse: boolean
@@ -52,6 +54,7 @@ export class TimeWaitSock extends Endpoint implements TimerOwner {
     this.tsRecentStamp = 0
     this.enteredAt = 0
     this.tsOffset = 0
+    this.md5Key = null
     this.lastOowAckMs = 0
     this.reuse = false
     this.dead = false

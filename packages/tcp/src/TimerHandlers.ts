@@ -8,6 +8,7 @@ import * as FastOpenPause from "./FastOpenPause.ts"
 import * as FastOpenServer from "./FastOpenServer.ts"
 import * as Listen from "./Listen.ts"
 import * as Loss from "./Loss.ts"
+import * as MtuProbe from "./MtuProbe.ts"
 import * as Output from "./Output.ts"
 import * as Points from "./Points.ts"
 import * as Rack from "./Rack.ts"
@@ -212,6 +213,7 @@ const writeTimeout = (sock: TcpSock, isOpening: boolean): boolean => {
     const most = sock.state === State.SYN_SENT ? retries + sysctl.synLinearTimeouts : retries
     isExpired = sock.retransmits >= most
   } else {
+    if (Retransmit.timedOut(sock, sysctl.retries1, 0)) MtuProbe.noteBlackHole(sock)
     retries = sysctl.retries2
     if (sock.dead) {
       const alive = sock.rtoUs < sysctl.rtoMax * 1000

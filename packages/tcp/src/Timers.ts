@@ -85,7 +85,7 @@ export const modelTimeoutMs = (retries: number, baseMs: number, rtoMaxMs: number
 
 // ── Zero-window probe ──
 
-export const probe0BaseUs = (sock: TcpSock): number => Math.max(sock.rtoUs, sock.net.sysctl.rtoMin * 1000)
+export const probe0BaseUs = (sock: TcpSock): number => Math.max(sock.rtoUs, sock.rtoMinUs)
 
 /** When the next probe is due: doubled for each one (Linux: tcp_probe0_when). */
 export const probe0WhenUs = (sock: TcpSock): number => {

@@ -8,7 +8,7 @@ import * as Counters from "./Counters.ts"
 import * as Rack from "./Rack.ts"
 import * as Reordering from "./Reordering.ts"
 import * as State from "./State.ts"
-import { CA_DISORDER, CA_LOSS, CA_OPEN, type TcpSock, leftOut } from "./TcpSock.ts"
+import { ECN_QUEUE_CWR, CA_DISORDER, CA_LOSS, CA_OPEN, type TcpSock, leftOut } from "./TcpSock.ts"
 import { EVER_RETRANS, LOST, isBefore } from "./Segment.ts"
 import { clockMs } from "./Clock.ts"
 import { setCaState } from "./Congestion.ts"
@@ -51,7 +51,10 @@ const undoReduction = (sock: TcpSock, unmarkLoss: boolean): void => {
   }
   if (sock.priorSsthresh !== 0) {
     sock.sndCwnd = Math.min(sock.congestion.undoCwnd(sock), sock.sndCwndClamp)
-    if (sock.priorSsthresh > sock.sndSsthresh) sock.sndSsthresh = sock.priorSsthresh
+    if (sock.priorSsthresh > sock.sndSsthresh) {
+      sock.sndSsthresh = sock.priorSsthresh
+      sock.ecnFlags &= ~ECN_QUEUE_CWR
+    }
   }
   sock.sndCwndStampMs = clockMs(sock)
   sock.undoMarked = false

@@ -35,8 +35,8 @@ export const initial: { rcvWnd: number; windowClamp: number; rcvWscale: number }
  * The user's limit of the window, 0 for none: TCP_WINDOW_CLAMP, or the buffer that SO_RCVBUF fixed when that is less (Linux:
  * tcp_connect_init, tcp_openreq_init_rwin).
  */
-export const initialClamp = (sock: TcpSock): number => {
-  const clamp = sock.options.windowClamp
+export const initialClamp = (sock: TcpSock, routeWindow: number): number => {
+  const clamp = sock.options.windowClamp !== 0 ? sock.options.windowClamp : routeWindow
   const space = fullSpace(sock)
   return (sock.bufferLocks & 2) !== 0 && (clamp === 0 || clamp > space) ? space : clamp
 }
@@ -91,6 +91,7 @@ export const select = (sock: TcpSock): number => {
     if (mss <= 0) return 0
   }
   const scale = sock.rcvWscale
+  if (mayShrink(sock)) return selectShrinking(sock, mss, full, allowed, free)
   if (free < full >> 1) {
     sock.ackQuick = 0
     if (sock.tcp.memoryPressure) sock.rcvSsthresh = Math.min(sock.rcvSsthresh, 4 * sock.advmss)
@@ -103,6 +104,21 @@ export const select = (sock: TcpSock): number => {
   if (window <= free - mss || window > free) window = roundDown(free, mss)
   else if (mss === full && free > window + (full >> 1)) window = free
   return window
+}
+
+/** Whether the offered right edge may move back (net.ipv4.tcp_shrink_window, RFC 7323 §2.4). */
+const mayShrink = (sock: TcpSock): boolean => sock.net.sysctl.shrinkWindow !== 0 && sock.rcvWscale !== 0
+
+/** The same where the window may shrink: what is free is what is offered (Linux: shrink_window_allowed). */
+const selectShrinking = (sock: TcpSock, mss: number, full: number, allowed: number, space: number): number => {
+  const unit = 1 << sock.rcvWscale
+  const free = space < 0 ? 0 : roundDown(space, unit)
+  if (free < full >> 1) {
+    sock.ackQuick = 0
+    if (sock.tcp.memoryPressure) sock.rcvSsthresh = Math.min(sock.rcvSsthresh, 4 * sock.advmss)
+    if (free < allowed >> 4 || free < mss || free < unit) return 0
+  }
+  return free > sock.rcvSsthresh ? Math.ceil(sock.rcvSsthresh / unit) * unit : free
 }
 
 /**
@@ -118,7 +134,7 @@ export const forHeader = (sock: TcpSock): number => {
   const before = sock.rcvWnd
   const current = receiveWindow(sock)
   let window = select(sock)
-  if (window < current) {
+  if (window < current && !mayShrink(sock)) {
     if (window === 0) sock.net.count(Counters.WANT_ZERO_WINDOW_ADV)
     const unit = 1 << sock.rcvWscale
     window = Math.ceil(current / unit) * unit

@@ -6,6 +6,7 @@ import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Chrono from "./Chrono.ts"
 import * as CwndUse from "./CwndUse.ts"
 import * as LossProbe from "./LossProbe.ts"
+import * as MtuProbe from "./MtuProbe.ts"
 import * as Output from "./Output.ts"
 import * as Pacing from "./Pacing.ts"
 import * as Points from "./Points.ts"
@@ -13,6 +14,7 @@ import * as Retransmit from "./Retransmit.ts"
 import * as SendBuffer from "./SendBuffer.ts"
 import * as SendQueue from "./SendQueue.ts"
 import * as State from "./State.ts"
+import * as Urgent from "./Urgent.ts"
 import * as TsoSize from "./TsoSize.ts"
 import { CA_RECOVERY, NAGLE_CORK, NAGLE_PUSH, type TcpSock, packetsInFlight, windowEnd } from "./TcpSock.ts"
 import { type Segment, isAfter, isBefore } from "./Segment.ts"
@@ -27,7 +29,10 @@ const isHeldBack = (sock: TcpSock, isPartial: boolean, nonagle: number): boolean
   isPartial && ((nonagle & NAGLE_CORK) !== 0 || (nonagle === 0 && sock.packetsOut > 0 && hasSmallInFlight(sock)))
 
 const nagleTest = (sock: TcpSock, segment: Segment, mss: number, nonagle: number): boolean =>
-  (nonagle & NAGLE_PUSH) !== 0 || (segment.flags & Tcp.FIN) !== 0 || !isHeldBack(sock, segment.length < mss, nonagle)
+  (nonagle & NAGLE_PUSH) !== 0 ||
+  (segment.flags & Tcp.FIN) !== 0 ||
+  Urgent.isSending(sock) ||
+  !isHeldBack(sock, segment.length < mss, nonagle)
 
 /** Bytes of `segment` that go out now (Linux: tcp_mss_split_point). */
 const splitPoint = (sock: TcpSock, segment: Segment, mss: number, segments: number, nonagle: number): number => {
@@ -107,6 +112,11 @@ export const writeXmit = (sock: TcpSock, mss: number, nonagle: number, pushOne: 
   let isCwndLimited = false
   let isRwndLimited = false
   let result = DONE
+  if (pushOne === 0 && sock.mtuSearch !== null) {
+    const probed = MtuProbe.probe(sock, mss)
+    if (probed === MtuProbe.WAIT) return DONE
+    if (probed === MtuProbe.SENT) sent = 1
+  }
   const packetsBefore = sock.packetsOut
   const segments = TsoSize.segments(sock, mss)
   tcp.host.trace(Points.TCP_WRITE_XMIT, sock, null)
@@ -136,7 +146,8 @@ export const writeXmit = (sock: TcpSock, mss: number, nonagle: number, pushOne: 
       else if (answer === DEFER_RWND) isRwndLimited = true
       if (answer !== SEND_NOW) break
     }
-    const limit = segment.gsoSegments > 1 ? splitPoint(sock, segment, mss, fits, nonagle) : mss
+    const limit =
+      segment.gsoSegments > 1 && !Urgent.isSending(sock) ? splitPoint(sock, segment, mss, fits, nonagle) : mss
     if (limit <= 0) break
     if (segment.length > limit && !SendQueue.fragment(sock, segment, limit, mss)) break
     if (TsoSize.isThrottled(sock, segment, 0)) break
@@ -194,7 +205,7 @@ export const resume = (sock: TcpSock): void => {
     State.bit(State.CLOSING) |
     State.bit(State.CLOSE_WAIT) |
     State.bit(State.LAST_ACK)
-  if (sock.destroyed || (State.bit(sock.state) & live) === 0) return
+  if (sock.destroyed || ((State.bit(sock.state) & live) === 0 && sock.fastOpenRsk === null)) return
   const mss = Output.currentMss(sock)
   if (sock.lostOut > sock.retransOut && sock.sndCwnd > packetsInFlight(sock)) {
     Retransmit.retransmitQueue(sock)

@@ -25,6 +25,9 @@ export interface Heard {
   readonly length: number
   readonly options: TcpOptions.TcpOptions
   readonly port: number
+  /** ECN bits of the IP header. */
+  readonly ecn: number
+  readonly urgent: number
 }
 
 export interface Say {
@@ -43,6 +46,13 @@ export interface Say {
   /** Fast Open cookie as hex; empty to ask for one. */
   readonly cookie?: string
   readonly experimental?: boolean
+  readonly ecn?: number
+  /** Urgent pointer; with it the flag is to be set too. */
+  readonly urgent?: number
+  /** Payload instead of `length` zeros. */
+  readonly data?: Uint8Array
+  /** Option bytes as they stand, in place of all others; at most 40, a multiple of 4. */
+  readonly raw?: Uint8Array
 }
 
 export class Puppet implements LinkEnd {
@@ -84,7 +94,9 @@ export class Puppet implements LinkEnd {
       window: TcpHeader.window(frame.bytes, 0),
       length: frame.length - TcpHeader.headerLength(frame.bytes, 0),
       options,
-      port: this.hostPort
+      port: this.hostPort,
+      ecn: frame.ecn,
+      urgent: TcpHeader.urgentPointer(frame.bytes, 0)
     })
   }
 
@@ -124,9 +136,13 @@ export class Puppet implements LinkEnd {
       options.sackEdges[2 * options.sackCount + 1] = (this.hostIsn + right) | 0
       options.sackCount++
     }
-    const length = 20 + TcpOptions.write(options, frame.bytes, 20)
+    const length = 20 + (what.raw === undefined ? TcpOptions.write(options, frame.bytes, 20) : what.raw.length)
+    if (what.raw !== undefined) frame.bytes.set(what.raw, 20)
     TcpHeader.setHeaderLength(frame.bytes, 0, length)
-    frame.length = length + (what.length ?? 0)
+    frame.length = length + (what.data?.length ?? what.length ?? 0)
+    if (what.urgent !== undefined) TcpHeader.setUrgentPointer(frame.bytes, 0, what.urgent)
+    if (what.data !== undefined) frame.bytes.set(what.data, length)
+    frame.ecn = what.ecn ?? 0
     frame.source = PEER
     frame.destination = HOST
     const seed = Checksum.pseudoV4(PEER, HOST, 6, frame.length)

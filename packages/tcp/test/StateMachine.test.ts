@@ -1,5 +1,6 @@
 import { assert, describe, it } from "vitest"
-import { ACK, FIN, Puppet, RST, SYN } from "./Puppet.ts"
+import { ACK, FIN, RST, SYN } from "./Puppet.ts"
+import { type Situation, ways } from "./Ways.ts"
 import * as Close from "../src/Close.ts"
 import type { StateName } from "../src/State.ts"
 
@@ -17,81 +18,6 @@ type Event =
   | "close"
   | "shutdown"
   | "minute"
-
-/** Each state with a way to it. Both sides' next sequence numbers are left in `at`. */
-interface Situation {
-  readonly puppet: Puppet
-  /** Our next sequence number, and the host's (its FIN not counted). */
-  readonly seq: number
-  readonly ack: number
-}
-
-const make = (): Puppet => new Puppet()
-
-const established = (): Situation => {
-  const puppet = make()
-  puppet.establish()
-  return { puppet, seq: 1, ack: 1 }
-}
-
-const ways: Record<StateName, () => Situation> = {
-  CLOSE: () => {
-    const situation = established()
-    situation.puppet.say({ flags: RST, seq: 1 })
-    return situation
-  },
-  LISTEN: () => {
-    const puppet = make()
-    puppet.sock = puppet.host.listen(80)
-    puppet.hostPort = 80
-    return { puppet, seq: 0, ack: 0 }
-  },
-  SYN_SENT: () => {
-    const puppet = make()
-    puppet.connect()
-    return { puppet, seq: 0, ack: 1 }
-  },
-  SYN_RECV: () => {
-    const puppet = make()
-    puppet.hostPort = 80
-    puppet.host.listen(80)
-    puppet.say({ flags: SYN, mss: 1460 })
-    return { puppet, seq: 1, ack: 1 }
-  },
-  ESTABLISHED: established,
-  FIN_WAIT1: () => {
-    const situation = established()
-    situation.puppet.stream!.end()
-    situation.puppet.run(0)
-    return situation
-  },
-  FIN_WAIT2: () => {
-    const situation = ways.FIN_WAIT1()
-    situation.puppet.say({ seq: 1, ack: 2 })
-    return { ...situation, ack: 2 }
-  },
-  CLOSING: () => {
-    const situation = ways.FIN_WAIT1()
-    situation.puppet.say({ flags: FIN | ACK, seq: 1, ack: 1 })
-    return { ...situation, seq: 2 }
-  },
-  TIME_WAIT: () => {
-    const situation = ways.FIN_WAIT2()
-    situation.puppet.say({ flags: FIN | ACK, seq: 1, ack: 2 })
-    return { ...situation, seq: 2 }
-  },
-  CLOSE_WAIT: () => {
-    const situation = established()
-    situation.puppet.say({ flags: FIN | ACK, seq: 1, ack: 1 })
-    return { ...situation, seq: 2 }
-  },
-  LAST_ACK: () => {
-    const situation = ways.CLOSE_WAIT()
-    situation.puppet.stream!.close()
-    situation.puppet.run(0)
-    return situation
-  }
-}
 
 const events: Record<Event, (situation: Situation) => void> = {
   syn: ({ puppet, seq }) => puppet.say({ flags: SYN, seq, mss: 1460 }),

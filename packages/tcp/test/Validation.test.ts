@@ -141,14 +141,14 @@ describe("ICMP", () => {
   it("ends a connection attempt, and only marks an established connection", () => {
     const opening = new Puppet()
     opening.connect()
-    IcmpError.unreachable(opening.sock!, opening.sock!.sndUna, 113, true)
+    IcmpError.unreachable(opening.sock!, opening.sock!.sndUna, 113, true, true)
     opening.host.settle()
     assert.strictEqual(opening.stream!.error, 113)
     const puppet = open()
-    IcmpError.unreachable(puppet.sock!, puppet.sock!.sndUna, 113, true)
+    IcmpError.unreachable(puppet.sock!, puppet.sock!.sndUna, 113, true, true)
     assert.strictEqual(puppet.state(), "ESTABLISHED")
     assert.strictEqual(puppet.sock!.softError, 113)
-    IcmpError.unreachable(puppet.sock!, (puppet.sock!.sndNxt + 100) | 0, 113, true)
+    IcmpError.unreachable(puppet.sock!, (puppet.sock!.sndNxt + 100) | 0, 113, true, true)
     assert.strictEqual(puppet.mib(Counters.OUT_OF_WINDOW_ICMPS), 1)
   })
 

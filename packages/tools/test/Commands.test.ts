@@ -27,6 +27,23 @@ describe("ip", () => {
     assert.equal(ok(a, "ip a s up | grep -c inet"), "2\n")
   })
 
+  it("routes carry metrics for TCP, printed as iproute2 prints them", () => {
+    const h = lone()
+    port(h, 1)
+    ok(h, "ip addr add 10.1.0.1/16 dev eth0; ip link set eth0 up")
+    ok(h, "ip route add 10.9.0.0/16 via 10.1.0.9 mtu lock 640 advmss 600 initcwnd 11 initrwnd 5 rto_min 5ms quickack 1")
+    assert.equal(
+      ok(h, "ip route show 10.9.0.0/16"),
+      "10.9.0.0/16 via 10.1.0.9 dev eth0 linkdown mtu lock 640 advmss 600 initcwnd 11 rto_min lock 5ms initrwnd 5 quickack 1 \n"
+    )
+    ok(h, "ip route change 10.9.0.0/16 via 10.1.0.9 features ecn window 4000")
+    assert.equal(
+      ok(h, "ip route show 10.9.0.0/16"),
+      "10.9.0.0/16 via 10.1.0.9 dev eth0 linkdown window 4000 features ecn \n"
+    )
+    assert.equal(fails(h, "ip route add 10.8.0.0/16 via 10.1.0.9 features none")[0], 255)
+  })
+
   it("tcp_metrics shows what is kept of a peer, and forgets it", () => {
     const h = lone()
     assert.equal(ok(h, "ip tcp_metrics show"), "")

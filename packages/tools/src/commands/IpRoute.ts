@@ -12,6 +12,7 @@ import {
 } from "@darkfiber/kernel-net/Fib"
 import type { FibInfo, RouteSpec } from "@darkfiber/kernel-net/Fib"
 import type { NetDevice } from "@darkfiber/kernel-net/NetDevice"
+import * as RouteMetrics from "@darkfiber/kernel-net/RouteMetrics"
 import { now, type Place } from "@darkfiber/observe/Machine"
 import * as Routes from "@darkfiber/observe/Routes"
 import { formatNeighbour, formatResult, formatRoute } from "@darkfiber/observe/RouteText"
@@ -136,6 +137,8 @@ const change = (words: IpWords, place: Place, what: "add" | "replace" | "delete"
 const readRoute = (words: IpWords, place: Place): { readonly table: number; readonly route: RouteSpec } => {
   let table = TABLE_MAIN
   let to: Cidr.Cidr | undefined
+  const values = new Map<number, number>()
+  const locked = new Set<number>()
   const route: { -readonly [Key in keyof RouteSpec]: RouteSpec[Key] } = { prefix: 0, length: 0 }
   while (!words.isAtEnd) {
     const type = Routes.typeOf(words.peek()!)
@@ -146,10 +149,7 @@ const readRoute = (words: IpWords, place: Place): { readonly table: number; read
     else if (words.take("dev")) route.dev = device(place, words.next())
     else if (words.take("src")) route.source = address(words.next())
     else if (words.take("metric", "preference")) route.metric = words.number("metric")
-    else if (words.take("mtu")) {
-      words.take("lock")
-      route.mtu = words.number("mtu", 65_535)
-    } else if (words.take("initcwnd")) route.initialCwnd = words.number("initcwnd")
+    else if (readMetric(words, values, locked)) continue
     else if (words.take("proto")) route.protocol = protocolOf(words.next())
     else if (words.take("scope")) route.scope = scopeOf(words.next())
     else if (words.take("table")) table = tableOf(words.next())
@@ -163,7 +163,35 @@ const readRoute = (words: IpWords, place: Place): { readonly table: number; read
   if (!Cidr.isNetwork(to)) return abort(`RTNETLINK answers: ${strerror(EINVAL)}`, 2)
   route.prefix = to.address
   route.length = to.prefixLength
+  route.metrics = RouteMetrics.make(values, locked)
   return { table, route }
+}
+
+/** `mtu lock 1400`, `advmss 600`, `rto_min 5ms`, `features ecn` …: whether the next words were one of these. */
+const readMetric = (words: IpWords, values: Map<number, number>, locked: Set<number>): boolean => {
+  const known = RouteMetrics.names.find(([name]) => name === words.peek())
+  if (known === undefined) return false
+  const [name, which] = known
+  words.at++
+  if (words.take("lock")) locked.add(which)
+  if (which === RouteMetrics.RTAX_FEATURES) {
+    if (!words.take("ecn")) abort(`Error: argument "${words.next()}" is wrong: "features" value is invalid`, 255)
+    values.set(which, RouteMetrics.FEATURE_ECN)
+  } else if (which === RouteMetrics.RTAX_RTO_MIN || which === RouteMetrics.RTAX_RTT) {
+    values.set(which, milliseconds(words.next(), name))
+    // As iproute2: it holds against what is measured.
+    if (which === RouteMetrics.RTAX_RTO_MIN) locked.add(which)
+  } else {
+    values.set(which, words.number(name))
+  }
+  return true
+}
+
+/** `5`, `5ms`, `0.2s`. */
+const milliseconds = (text: string, name: string): number => {
+  const match = /^(\d+(?:\.\d+)?)(s|sec|secs|ms|msec|msecs)?$/.exec(text)
+  if (match === null) return abort(`Error: argument "${text}" is wrong: "${name}" value is invalid`, 255)
+  return Math.round(Number(match[1]) * (match[2]?.startsWith("s") === true ? 1000 : 1))
 }
 
 const flush = (words: IpWords, place: Place): Outcome => {
