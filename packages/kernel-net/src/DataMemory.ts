@@ -3,24 +3,23 @@
  */
 import type { Memory } from "@darkfiber/memory/Memory"
 import { pageBytes } from "@darkfiber/memory/Page"
+import { PageRuns } from "@darkfiber/memory/PageRuns"
 import type { World } from "@darkfiber/sim/World"
 
 /**
- * Payload pages of one host. A page frame is charged when a page is taken and returned with its last reference.
+ * Payload pages of one host. A page frame is charged when a page is taken and returned with its last reference; the page
+ * bears its number.
  * Differs: Linux takes payload from fragments of larger blocks (sk_page_frag, order 3).
  */
 export class DataMemory {
   private readonly world: World
   private readonly memory: Memory
-  /** Page frame number by page handle. */
-  private frames: Int32Array
   /** Pages this host holds. */
   held: number
 
   constructor(world: World, memory: Memory) {
     this.world = world
     this.memory = memory
-    this.frames = new Int32Array(0)
     this.held = 0
   }
 
@@ -29,12 +28,7 @@ export class DataMemory {
     const frame = this.memory.pages.allocPage(cpu)
     if (frame < 0) return -1
     const page = this.world.pages.alloc()
-    if (page >= this.frames.length) {
-      const wider = new Int32Array(Math.max(64, this.frames.length * 2, page + 1))
-      wider.set(this.frames)
-      this.frames = wider
-    }
-    this.frames[page] = frame
+    this.world.pages.notes[page] = frame
     this.held++
     return page
   }
@@ -46,7 +40,7 @@ export class DataMemory {
     pages.put(page)
     if (!last) return
     this.held--
-    this.memory.pages.freePage(this.frames[page]!, cpu)
+    this.memory.pages.freePage(pages.notes[page]!, cpu)
   }
 }
 
@@ -59,19 +53,19 @@ const SPARE = 8
  */
 export class PageFrags {
   private readonly memory: Memory
-  private readonly pages: Array<number>
+  private readonly pages: PageRuns
   /** Bytes in use. */
   bytes: number
 
   constructor(memory: Memory) {
     this.memory = memory
-    this.pages = []
+    this.pages = new PageRuns()
     this.bytes = 0
   }
 
   take(bytes: number, cpu: number): void {
     this.bytes += bytes
-    while (this.pages.length * pageBytes < this.bytes) {
+    while (this.pages.count * pageBytes < this.bytes) {
       const frame = this.memory.pages.allocPage(cpu)
       if (frame < 0) return
       this.pages.push(frame)
@@ -81,12 +75,12 @@ export class PageFrags {
   give(bytes: number, cpu: number): void {
     this.bytes -= bytes
     if (this.bytes < 0) throw new Error("page fragments given back twice")
-    while ((this.pages.length - SPARE) * pageBytes > this.bytes) this.memory.pages.freePage(this.pages.pop()!, cpu)
+    while ((this.pages.count - SPARE) * pageBytes > this.bytes) this.memory.pages.freePage(this.pages.pop(), cpu)
   }
 
   /** Returns the spare pages. Precondition: nothing is in use. */
   release(cpu: number): void {
-    for (let frame = this.pages.pop(); frame !== undefined; frame = this.pages.pop()) {
+    for (let frame = this.pages.pop(); frame >= 0; frame = this.pages.pop()) {
       this.memory.pages.freePage(frame, cpu)
     }
   }
