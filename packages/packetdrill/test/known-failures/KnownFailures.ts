@@ -18,7 +18,6 @@ export const reasons: Readonly<Record<string, string>> = {
   "mtu-probe/blackhole.pkt": "MTU probing is not there",
   "mtu-probe/starts-at-base.pkt": "MTU probing is not there",
   "retransmit/collapse.pkt": "a retransmission takes in more than one segment",
-  "sendfile/whole-file.pkt": "the runner has no files beside the script",
   "urgent/inline.pkt": "urgent data is not there",
   "urgent/receive-oob.pkt": "urgent data is not there",
   "urgent/send-oob.pkt": "urgent data is not there"
