@@ -83,11 +83,19 @@ export const transmit = (sock: TcpSock, segment: Segment | null, seq: number, fl
 
 /** An ACK went out, alone or on data (Linux: tcp_event_ack_sent). */
 const ackSent = (sock: TcpSock): void => {
+  if (sock.compressedAcks > 0) compressedSent(sock)
   if (sock.ackQuick > 0 && --sock.ackQuick === 0) sock.atoUs = Timers.ATO_MIN_US
   if (sock.ackPending !== 0) {
     sock.ackPending = 0
     sock.delackTimer?.cancel()
   }
+}
+
+/** It stands for the ACKs that waited (AckCompression.ts). */
+const compressedSent = (sock: TcpSock): void => {
+  sock.net.count(Counters.ACK_COMPRESSED, sock.compressedAcks)
+  sock.compressedAcks = 0
+  sock.compressedAckTimer?.cancel()
 }
 
 /** Data goes out: the connection may have been idle, and may be a conversation (Linux: tcp_event_data_sent). */
