@@ -140,7 +140,7 @@ export const newDataSent = (sock: TcpSock, segment: Segment): void => {
   sock.writeQueue.remove(segment)
   SendQueue.queueRetransmit(sock, segment)
   sock.packetsOut += segment.gsoSegments
-  if (before === 0 || sock.pending === PENDING_LOSS_PROBE) Timers.rearmRto(sock)
+  if (before === 0) Timers.rearmRto(sock)
   sock.net.count(Counters.ORIG_DATA_SENT, segment.gsoSegments)
 }
 
