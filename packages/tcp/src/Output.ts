@@ -14,15 +14,7 @@ import * as State from "./State.ts"
 import * as TimeOrder from "./TimeOrder.ts"
 import * as Timers from "./Timers.ts"
 import * as Window from "./Window.ts"
-import {
-  ACK_SCHED,
-  ACK_TIMER,
-  PENDING_LOSS_PROBE,
-  PENDING_PROBE0,
-  type TcpSock,
-  packetsInFlight,
-  windowEnd
-} from "./TcpSock.ts"
+import { ACK_SCHED, ACK_TIMER, PENDING_PROBE0, type TcpSock, packetsInFlight, windowEnd } from "./TcpSock.ts"
 import { type Segment, isBefore } from "./Segment.ts"
 import { clockMs } from "./Clock.ts"
 import { EVENT_TX_START } from "./Congestion.ts"
