@@ -47,7 +47,7 @@ import { IPPROTO_TCP, TcpKernelSock } from "./TcpKernelSock.ts"
 import * as TcpErrors from "./TcpErrors.ts"
 import * as TcpReceive from "./TcpReceive.ts"
 import * as TcpSysctls from "./TcpSysctls.ts"
-import { GlueTimer, PaceTimer } from "./TcpTimer.ts"
+import { ExactTimer, GlueTimer } from "./TcpTimer.ts"
 import * as TcpTransmit from "./TcpTransmit.ts"
 
 const ETHERNET_BYTES = 14
@@ -328,7 +328,7 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
   // ---- timers and deferred work ----
 
   makeTimer(owner: TimerOwner, kind: number): TcpTimer {
-    if (kind === TIMER_PACING) return new PaceTimer(this, owner as TcpSock)
+    if (kind >= TIMER_PACING) return new ExactTimer(this, owner as TcpSock, kind)
     return new GlueTimer(this, owner, kind)
   }
 
@@ -370,6 +370,7 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
     spin(core, sk)
     if (sk.owned) sk.lateDefer = true
     else if (!sk.tcp.destroyed) {
+      sk.fireLate()
       Xmit.resume(sk.tcp)
       sk.releasedAt = core.time
     }

@@ -10,7 +10,7 @@ import type { TcpSock } from "@darkfiber/tcp/TcpSock"
 import { AF_INET, SOCK_STREAM } from "./Socket.ts"
 import type { TcpGlue } from "./TcpGlue.ts"
 import * as TcpReceive from "./TcpReceive.ts"
-import type { GlueTimer } from "./TcpTimer.ts"
+import type { LateTimer } from "./TcpTimer.ts"
 
 export const IPPROTO_TCP = 6
 
@@ -18,7 +18,7 @@ export class TcpKernelSock extends Sock {
   readonly tcp: TcpSock
   readonly glue: TcpGlue
   /** Timers that expired while a system call owned the socket. */
-  lateTimers: Array<GlueTimer> | null
+  lateTimers: Array<LateTimer> | null
   /** In the list of sockets that may send more; or it may, but a system call owns it. */
   deferred: boolean
   lateDefer: boolean
@@ -50,14 +50,18 @@ export class TcpKernelSock extends Sock {
 
   /** A system call lets go: what could not be done meanwhile. Linux: tcp_release_cb */
   override released(core: Core): void {
-    const late = this.lateTimers
-    if (late !== null) {
-      this.lateTimers = null
-      for (const timer of late) timer.fire()
-    }
+    this.fireLate()
     if (!this.lateDefer) return
     this.lateDefer = false
     this.glue.defer(this, core)
+  }
+
+  /** Timers that were due when they could not do their work. */
+  fireLate(): void {
+    const late = this.lateTimers
+    if (late === null) return
+    this.lateTimers = null
+    for (const timer of late) timer.fire()
   }
 
   override backlogReceive(skb: SkBuff, core: Core): void {

@@ -54,15 +54,22 @@ export class GlueTimer implements TcpTimer, KernelTimerOwner {
   }
 }
 
-/** The pacing timer of a socket, on the core that armed it (Linux: tcp_pace_kick). */
-export class PaceTimer implements TcpTimer, TimerFunction {
+/** A timer that fires when its work may be done: no system call owns the socket. */
+export interface LateTimer {
+  fire(): void
+}
+
+/** An exact timer of a socket, on the core that armed it (Linux: tcp_pace_kick, tcp_compressed_ack_kick). */
+export class ExactTimer implements TcpTimer, TimerFunction, LateTimer {
   private readonly glue: TcpGlue
   private readonly sock: TcpSock
+  private readonly kind: number
   private readonly timer: HrTimer
 
-  constructor(glue: TcpGlue, sock: TcpSock) {
+  constructor(glue: TcpGlue, sock: TcpSock, kind: number) {
     this.glue = glue
     this.sock = sock
+    this.kind = kind
     this.timer = new HrTimer(this, sock)
   }
 
@@ -80,6 +87,13 @@ export class PaceTimer implements TcpTimer, TimerFunction {
   }
 
   expired(_timer: HrTimer, core: Core): void {
-    if (!this.sock.destroyed) this.glue.defer(this.sock.owner as TcpKernelSock, core)
+    if (this.sock.destroyed) return
+    const sk = this.sock.owner as TcpKernelSock
+    ;(sk.lateTimers ??= []).push(this)
+    this.glue.defer(sk, core)
+  }
+
+  fire(): void {
+    this.sock.onTimer(this.kind)
   }
 }

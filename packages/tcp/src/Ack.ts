@@ -221,7 +221,7 @@ const congestionControl = (sock: TcpSock, ack: number, sample: AckSample, flag: 
   }
   if (inCwndReduction(sock)) {
     Reduction.reduceCwnd(sock, sample.ackedSacked, sample.losses, flag)
-  } else if ((flag & (mayRaiseLate(sock) ? Flags.FORWARD_PROGRESS : Flags.DATA_ACKED)) !== 0) {
+  } else if ((flag & Flags.DATA_ACKED) !== 0 || ((flag & Flags.FORWARD_PROGRESS) !== 0 && mayRaiseLate(sock))) {
     sock.congestion.congAvoid(sock, ack, sample.ackedSacked)
     sock.sndCwndStampMs = clockMs(sock)
   }

@@ -3,6 +3,7 @@
  * acknowledge (RFC 9293 §3.10.7.4, RFC 1122 §4.2.3.2; Linux: tcp_data_queue, __tcp_ack_snd_check and what they call).
  */
 import * as Tcp from "@darkfiber/wire/Tcp"
+import * as AckCompression from "./AckCompression.ts"
 import * as Counters from "./Counters.ts"
 import * as Done from "./Done.ts"
 import * as Drops from "./Drops.ts"
@@ -387,7 +388,7 @@ export const ackSndCheck = (sock: TcpSock, ofoPossible: boolean): void => {
     return
   }
   if (ofoPossible && sock.ofoQueue.head !== null) {
-    Output.sendAck(sock)
+    if (!AckCompression.holdsBack(sock)) Output.sendAck(sock)
     return
   }
   sendDelayedAck(sock)

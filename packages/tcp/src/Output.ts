@@ -19,15 +19,7 @@ import * as State from "./State.ts"
 import * as TimeOrder from "./TimeOrder.ts"
 import * as Timers from "./Timers.ts"
 import * as Window from "./Window.ts"
-import {
-  ACK_SCHED,
-  ACK_TIMER,
-  PENDING_LOSS_PROBE,
-  PENDING_PROBE0,
-  type TcpSock,
-  packetsInFlight,
-  windowEnd
-} from "./TcpSock.ts"
+import { ACK_SCHED, ACK_TIMER, PENDING_PROBE0, type TcpSock, packetsInFlight, windowEnd } from "./TcpSock.ts"
 import { type Segment, isBefore, isBetween } from "./Segment.ts"
 import { clockMs } from "./Clock.ts"
 import { EVENT_TX_START } from "./Congestion.ts"
@@ -93,11 +85,19 @@ export const transmit = (sock: TcpSock, segment: Segment | null, seq: number, gi
 
 /** An ACK went out, alone or on data (Linux: tcp_event_ack_sent). */
 const ackSent = (sock: TcpSock): void => {
+  if (sock.compressedAcks > 0) compressedSent(sock)
   if (sock.ackQuick > 0 && --sock.ackQuick === 0) sock.atoUs = Timers.ATO_MIN_US
   if (sock.ackPending !== 0) {
     sock.ackPending = 0
     sock.delackTimer?.cancel()
   }
+}
+
+/** It stands for the ACKs that waited (AckCompression.ts). */
+const compressedSent = (sock: TcpSock): void => {
+  sock.net.count(Counters.ACK_COMPRESSED, sock.compressedAcks)
+  sock.compressedAcks = 0
+  sock.compressedAckTimer?.cancel()
 }
 
 /** Data goes out: the connection may have been idle, and may be a conversation (Linux: tcp_event_data_sent). */
@@ -146,7 +146,7 @@ export const newDataSent = (sock: TcpSock, segment: Segment): void => {
   sock.writeQueue.remove(segment)
   SendQueue.queueRetransmit(sock, segment)
   sock.packetsOut += segment.gsoSegments
-  if (before === 0 || sock.pending === PENDING_LOSS_PROBE) Timers.rearmRto(sock)
+  if (before === 0) Timers.rearmRto(sock)
   sock.net.count(Counters.ORIG_DATA_SENT, segment.gsoSegments)
 }
 

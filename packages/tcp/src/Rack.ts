@@ -106,6 +106,8 @@ export const advance = (sock: TcpSock, segment: Segment): void => {
 
 /** A D-SACK widens the window by a step, once a round trip (RFC 8985 §6.2 step 4; Linux: tcp_rack_update_reo_wnd). */
 export const updateWindow = (sock: TcpSock, sample: AckSample): void => {
+  // As a rule there is nothing to change.
+  if (!sock.rackDsackSeen && (sock.rackPersist > 0 || sock.rackSteps === 1)) return
   if ((sock.net.sysctl.recovery & STATIC_WINDOW) !== 0 || sample.priorDelivered === 0) return
   if (sample.priorDelivered < sock.rackLastDelivered) sock.rackDsackSeen = false
   if (sock.rackDsackSeen) {

@@ -2,6 +2,7 @@
  * SACK blocks of the receiver, with D-SACK (RFC 2018 §4, RFC 2883; Linux: tcp_sack_new_ofo_skb, tcp_sack_remove,
  * tcp_dsack_set). The sender's scoreboard is SackTag.ts.
  */
+import * as AckCompression from "./AckCompression.ts"
 import * as Counters from "./Counters.ts"
 import { SackBlocks, type TcpSock } from "./TcpSock.ts"
 import { isAfter, isBefore } from "./Segment.ts"
@@ -57,7 +58,11 @@ export const newBlock = (sock: TcpSock, start: number, end: number): void => {
       kept++
     }
   }
-  if (kept === BLOCKS_MAX) kept--
+  if (kept === BLOCKS_MAX) {
+    // What waits to be reported would be forgotten.
+    AckCompression.flush(sock)
+    kept--
+  }
   for (let i = kept; i > 0; i--) {
     edges[2 * i] = edges[2 * i - 2]!
     edges[2 * i + 1] = edges[2 * i - 1]!

@@ -43,6 +43,10 @@ export class TcpSysctl {
   thinLinearTimeouts = 0
   /** Seconds. */
   minRttWindow = 300
+  /** SACK compression: longest delay and its slack, ns; most ACKs that wait for one, 0: none. */
+  compSackDelayNs = 1_000_000
+  compSackSlackNs = 100_000
+  compSackNr = 44
   /** Seconds. */
   keepaliveTime = 7200
   keepaliveProbes = 9
@@ -136,6 +140,9 @@ export const sysctlNames: Readonly<Record<string, ReadonlyArray<SysctlField>>> =
   "net.ipv4.tcp_early_retrans": ["earlyRetrans"],
   "net.ipv4.tcp_frto": ["frto"],
   "net.ipv4.tcp_thin_linear_timeouts": ["thinLinearTimeouts"],
+  "net.ipv4.tcp_comp_sack_delay_ns": ["compSackDelayNs"],
+  "net.ipv4.tcp_comp_sack_slack_ns": ["compSackSlackNs"],
+  "net.ipv4.tcp_comp_sack_nr": ["compSackNr"],
   "net.ipv4.tcp_min_rtt_wlen": ["minRttWindow"],
   "net.ipv4.tcp_keepalive_time": ["keepaliveTime"],
   "net.ipv4.tcp_keepalive_probes": ["keepaliveProbes"],

@@ -16,6 +16,7 @@ import * as TcpHeader from "@darkfiber/wire/Tcp"
 import * as TcpOptions from "@darkfiber/wire/TcpOptions"
 import { finish32 } from "@darkfiber/sim/Random"
 import { SmallMap } from "@darkfiber/sim/SmallMap"
+import * as AckCompression from "./AckCompression.ts"
 import { AckSample } from "./AckSample.ts"
 import { CubicParameters } from "./CubicParameters.ts"
 import * as Congestions from "./Congestions.ts"
@@ -35,7 +36,15 @@ import * as Xmit from "./Xmit.ts"
 import { TcpSock } from "./TcpSock.ts"
 import type { Segment } from "./Segment.ts"
 import type { RequestSock } from "./RequestSock.ts"
-import { OBJECT_TCP, RANDOM_SECRET, TIMER_DELACK, TIMER_PACING, TIMER_RETRANSMIT, type TcpHost } from "./TcpHost.ts"
+import {
+  OBJECT_TCP,
+  RANDOM_SECRET,
+  TIMER_COMPRESSED_ACK,
+  TIMER_DELACK,
+  TIMER_PACING,
+  TIMER_RETRANSMIT,
+  type TcpHost
+} from "./TcpHost.ts"
 import type { TcpNet } from "./TcpNet.ts"
 import { type Endpoint, KIND_REQUEST, KIND_TIME_WAIT } from "./Endpoint.ts"
 import type { TimeWaitSock } from "./TimeWaitSock.ts"
@@ -200,6 +209,7 @@ export class Tcp {
     if (kind === TIMER_RETRANSMIT) TimerHandlers.writeTimer(sock)
     else if (kind === TIMER_DELACK) TimerHandlers.delackTimer(sock)
     else if (kind === TIMER_PACING) Xmit.resume(sock)
+    else if (kind === TIMER_COMPRESSED_ACK) AckCompression.kick(sock)
     else TimerHandlers.keepaliveTimer(sock)
   }
 

@@ -36,6 +36,8 @@ export const TIMER_REQUEST = 3
 export const TIMER_TIME_WAIT = 4
 /** Exact, not at a jiffy (Linux: an hrtimer). */
 export const TIMER_PACING = 5
+/** Exact as well. */
+export const TIMER_COMPRESSED_ACK = 6
 /** The kernel function that each timer calls. */
 export const timerFunctions = [
   "tcp_write_timer",
@@ -43,7 +45,8 @@ export const timerFunctions = [
   "tcp_keepalive_timer",
   "reqsk_timer_handler",
   "tw_timer_handler",
-  "tcp_pace_kick"
+  "tcp_pace_kick",
+  "tcp_compressed_ack_kick"
 ] as const
 
 /** A kernel timer. Arming an armed one moves it. */

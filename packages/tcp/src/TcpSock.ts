@@ -230,6 +230,11 @@ export class TcpSock extends Endpoint implements TimerOwner {
   lastSegSize: number
   rcvMss: number
   sackBlocks: SackBlocks | null
+  /** ACKs that wait for one that stands for all, and those sent at once since rcvNxt was what it is (AckCompression.ts). */
+  compressedAcks: number
+  compressedRcvNxt: number
+  duplicateAcks: number
+  compressedAckTimer: TcpTimer | null
   lastOowAckMs: number
   /** Receive buffer autotuning: RTT by data (<<3, us), its window, and the bytes copied in the last RTT. */
   rcvRttUs: number
@@ -452,6 +457,10 @@ export class TcpSock extends Endpoint implements TimerOwner {
     this.lastSegSize = 0
     this.rcvMss = 536
     this.sackBlocks = null
+    this.compressedAcks = 0
+    this.compressedRcvNxt = 0
+    this.duplicateAcks = 0
+    this.compressedAckTimer = null
     this.lastOowAckMs = 0
     this.rcvRttUs = 0
     this.rcvRttSeq = 0

@@ -61,6 +61,7 @@ export const clearAll = (sock: TcpSock): void => {
   sock.delackTimer?.cancel()
   sock.keepaliveTimer?.cancel()
   sock.pacingTimer?.cancel()
+  sock.compressedAckTimer?.cancel()
 }
 
 export const armDelack = (sock: TcpSock, at: number): void => {

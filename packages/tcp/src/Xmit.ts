@@ -15,8 +15,17 @@ import * as SendBuffer from "./SendBuffer.ts"
 import * as SendQueue from "./SendQueue.ts"
 import * as State from "./State.ts"
 import * as Urgent from "./Urgent.ts"
+import * as Timers from "./Timers.ts"
 import * as TsoSize from "./TsoSize.ts"
-import { CA_RECOVERY, NAGLE_CORK, NAGLE_PUSH, type TcpSock, packetsInFlight, windowEnd } from "./TcpSock.ts"
+import {
+  CA_RECOVERY,
+  NAGLE_CORK,
+  NAGLE_PUSH,
+  PENDING_LOSS_PROBE,
+  type TcpSock,
+  packetsInFlight,
+  windowEnd
+} from "./TcpSock.ts"
 import { type Segment, isAfter, isBefore } from "./Segment.ts"
 import { inCwndReduction } from "./Congestion.ts"
 
@@ -164,7 +173,10 @@ export const writeXmit = (sock: TcpSock, mss: number, nonagle: number, pushOne: 
   if (sent > 0 || isCwndLimited) CwndUse.validate(sock, isCwndLimited)
   if (sent > 0) {
     if (inCwndReduction(sock)) sock.prrOut += sock.packetsOut - packetsBefore
-    if (pushOne !== PUSH_PROBE) LossProbe.schedule(sock, false)
+    // The probe moves to the new end; without one the RTO goes on (Linux arms that in between, for each segment).
+    if (pushOne !== PUSH_PROBE && !LossProbe.schedule(sock, false) && sock.pending === PENDING_LOSS_PROBE) {
+      Timers.rearmRto(sock)
+    }
     return result
   }
   return result === MORE ? MORE : sock.packetsOut === 0 && sock.writeQueue.head !== null ? BLOCKED : DONE

@@ -90,6 +90,14 @@ describe("shell", () => {
     assert.equal(ok(h, "cat < /proc/sys/net/ipv4/ip_forward"), "0\n")
     assert.deepEqual(fails(h, "nope"), [127, "sh: nope: command not found\n"])
     assert.deepEqual(fails(h, "echo x > /etc/passwd"), [1, "sh: /etc/passwd: Read-only file system\n"])
+    const cubic = "/sys/module/tcp_cubic/parameters"
+    assert.equal(ok(h, `echo 2 > ${cubic}/hystart_detect`), "")
+    assert.deepEqual(fails(h, `echo x > ${cubic}/beta`), [1, `sh: ${cubic}/beta: Invalid argument\n`])
+    const name = "net.ipv4.tcp_congestion_control"
+    assert.equal(
+      ok(h, `sysctl -w ${name}=bbr; sysctl -n net.ipv4.tcp_available_congestion_control`),
+      `${name} = bbr\nreno cubic bbr\n`
+    )
     assert.deepEqual(fails(h, "echo 'x"), [2, "sh: column 6: unterminated quoted string\n"])
     assert.deepEqual(fails(h, "sleep 1"), [126, "sleep: takes virtual time: it runs as a process of the host\n"])
     assert.equal(ok(h, "hostname; uname -r"), `h\n${h.host.profile.release}\n`)
