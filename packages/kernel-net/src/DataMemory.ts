@@ -6,21 +6,19 @@ import { pageBytes } from "@darkfiber/memory/Page"
 import type { World } from "@darkfiber/sim/World"
 
 /**
- * Payload pages of one host. A page frame is charged when a page is taken and returned with its last reference.
+ * Payload pages of one host. A page frame is charged when a page is taken and returned with its last reference; the page
+ * bears its number.
  * Differs: Linux takes payload from fragments of larger blocks (sk_page_frag, order 3).
  */
 export class DataMemory {
   private readonly world: World
   private readonly memory: Memory
-  /** Page frame number by page handle. */
-  private frames: Int32Array
   /** Pages this host holds. */
   held: number
 
   constructor(world: World, memory: Memory) {
     this.world = world
     this.memory = memory
-    this.frames = new Int32Array(0)
     this.held = 0
   }
 
@@ -29,12 +27,7 @@ export class DataMemory {
     const frame = this.memory.pages.allocPage(cpu)
     if (frame < 0) return -1
     const page = this.world.pages.alloc()
-    if (page >= this.frames.length) {
-      const wider = new Int32Array(Math.max(64, this.frames.length * 2, page + 1))
-      wider.set(this.frames)
-      this.frames = wider
-    }
-    this.frames[page] = frame
+    this.world.pages.notes[page] = frame
     this.held++
     return page
   }
@@ -46,7 +39,7 @@ export class DataMemory {
     pages.put(page)
     if (!last) return
     this.held--
-    this.memory.pages.freePage(this.frames[page]!, cpu)
+    this.memory.pages.freePage(pages.notes[page]!, cpu)
   }
 }
 

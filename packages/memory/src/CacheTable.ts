@@ -42,6 +42,7 @@ export class CacheTable {
   readonly aliases: ReadonlyMap<string, string>
   private readonly indexes: ReadonlyMap<string, number>
   private readonly kmallocIndexes: ReadonlyArray<number>
+  private readonly groups: WeakMap<ReadonlyArray<string>, ReadonlyArray<number>>
 
   constructor(shapes: ReadonlyArray<CacheShape>, aliases: ReadonlyMap<string, string>) {
     this.shapes = shapes
@@ -58,12 +59,23 @@ export class CacheTable {
       indexes.set(alias, index)
     }
     this.indexes = indexes
+    this.groups = new WeakMap()
     this.kmallocIndexes = kmallocSizes.map((bytes) => indexes.get(`kmalloc-${bytes}`) ?? -1)
   }
 
   /** Index of a cache or alias; -1 for a name this kernel does not have. */
   indexOf(name: string): number {
     return this.indexes.get(name) ?? -1
+  }
+
+  /** Indexes of several names, one array for all hosts that ask with the same list. */
+  indexesOf(names: ReadonlyArray<string>): ReadonlyArray<number> {
+    let known = this.groups.get(names)
+    if (known === undefined) {
+      known = names.map((name) => this.indexOf(name))
+      this.groups.set(names, known)
+    }
+    return known
   }
 
   /** Index of the general cache for `bytes`; -1 above `kmallocMax`. Linux: kmalloc_slab. */

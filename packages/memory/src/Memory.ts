@@ -62,6 +62,29 @@ export class Memory {
     return this.cacheAt(index)
   }
 
+  /** The caches of an object that the kernel makes of several parts, by index. A name it does not have is a defect. */
+  group(names: ReadonlyArray<string>): ReadonlyArray<number> {
+    const indexes = this.caches.indexesOf(names)
+    const missing = indexes.indexOf(-1)
+    if (missing >= 0) throw new Error(`this kernel has no cache ${names[missing]}`)
+    return indexes
+  }
+
+  /** Takes one object of each cache of a group; all or none. */
+  allocAll(group: ReadonlyArray<number>, cpu: number): boolean {
+    for (let i = 0; i < group.length; i++) {
+      if (this.cacheAt(group[i]!).alloc(cpu) === 0) continue
+      for (let j = 0; j < i; j++) this.cacheAt(group[j]!).free(cpu)
+      return false
+    }
+    return true
+  }
+
+  /** Gives one object of each cache of a group back. */
+  freeAll(group: ReadonlyArray<number>, cpu: number): void {
+    for (let i = 0; i < group.length; i++) this.cacheAt(group[i]!).free(cpu)
+  }
+
   /** The general cache for blocks of `bytes`, at most 8 KiB. */
   kmallocCache(bytes: number): SlabCache {
     const index = this.caches.kmallocIndex(bytes)
@@ -150,7 +173,8 @@ export class Memory {
     }
   }
 
-  private cacheAt(index: number): SlabCache {
+  /** The cache with an index of the table. */
+  cacheAt(index: number): SlabCache {
     const known = this.bySlot[index]
     if (known !== undefined) return known
     const made = new SlabCache(this.caches.shapes[index] as CacheShape, this.books, index)

@@ -12,6 +12,8 @@ export class DataPages {
   refs: Int32Array
   /** Pages alive: the leak test. */
   live: number
+  /** A number of the page's holder, meaningless here: the page frame it stands for. */
+  notes: Int32Array
   private next: Int32Array
   private freeHead: number
   private fresh: number
@@ -22,6 +24,7 @@ export class DataPages {
     this.capacity = capacity
     this.bytes = new Uint8Array(capacity * PAGE_SIZE)
     this.refs = new Int32Array(capacity)
+    this.notes = new Int32Array(capacity)
     this.next = new Int32Array(capacity)
     this.live = 0
     this.freeHead = -1
@@ -70,6 +73,9 @@ export class DataPages {
     const refs = new Int32Array(capacity)
     refs.set(this.refs)
     this.refs = refs
+    const notes = new Int32Array(capacity)
+    notes.set(this.notes)
+    this.notes = notes
     const next = new Int32Array(capacity)
     next.set(this.next)
     this.next = next

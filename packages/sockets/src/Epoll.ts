@@ -10,8 +10,7 @@
  */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
 import * as Errno from "@darkfiber/kernel-net/Errno"
-import type { SlabCache } from "@darkfiber/memory/SlabCache"
-import { allocAll, type File, type FileOps, type FileSystem, type PollTable } from "./Files.ts"
+import { type File, type FileOps, type FileSystem, type PollTable } from "./Files.ts"
 import * as Points from "./Points.ts"
 import {
   EPOLLERR,
@@ -75,12 +74,13 @@ export class EpItem {
 export class EpollLimits {
   watches: number
   watchesMax: number
-  readonly caches: ReadonlyArray<SlabCache>
+  /** Slab objects of a registration. */
+  readonly objects: ReadonlyArray<number>
   readonly profile: EpollProfile
 
-  constructor(profile: EpollProfile, caches: ReadonlyArray<SlabCache>, totalBytes: number) {
+  constructor(profile: EpollProfile, objects: ReadonlyArray<number>, totalBytes: number) {
     this.profile = profile
-    this.caches = caches
+    this.objects = objects
     this.watches = 0
     this.watchesMax = Math.floor((totalBytes * 0.04) / profile.watchBytes)
   }
@@ -141,7 +141,7 @@ export class Epoll {
     if (exclusive && !mayBeExclusive(file, events)) return -Errno.EINVAL
     if (file.ops.kind === "eventpoll" && nestsTooDeep(file.object as Epoll, this)) return -Errno.ELOOP
     if (this.limits.watches >= this.limits.watchesMax) return -Errno.ENOSPC
-    if (!allocAll(this.limits.caches, core.index)) return -Errno.ENOMEM
+    if (!this.system.memory.allocAll(this.limits.objects, core.index)) return -Errno.ENOMEM
     this.limits.watches++
     const mask = events | EPOLLERR | EPOLLHUP
     const item = new EpItem(this, file, fd, exclusive ? mask : mask & ~EPOLLEXCLUSIVE, data)
@@ -186,7 +186,7 @@ export class Epoll {
       if (other !== null) other.nextWatcher = item.nextWatcher
     }
     this.limits.watches--
-    for (const cache of this.limits.caches) cache.free(core.index)
+    this.system.memory.freeAll(this.limits.objects, core.index)
   }
 
   /** The instance's last descriptor is closed (Linux: ep_free). */

@@ -9,7 +9,6 @@
 import type { Core } from "@darkfiber/hardware/cpu/Core"
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import type { Memory } from "@darkfiber/memory/Memory"
-import type { SlabCache } from "@darkfiber/memory/SlabCache"
 import type { EpItem } from "./Epoll.ts"
 import * as Points from "./Points.ts"
 import type { FileProfile } from "./SocketsProfile.ts"
@@ -45,7 +44,6 @@ export class File {
   /** The socket or eventpoll behind it. */
   readonly object: unknown
   readonly system: FileSystem
-  private readonly caches: ReadonlyArray<SlabCache>
   /** O_NONBLOCK. */
   nonblock: boolean
   /** O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2. */
@@ -54,11 +52,10 @@ export class File {
   /** Registrations with epoll instances that watch it. */
   watchers: EpItem | null
 
-  constructor(system: FileSystem, ops: FileOps, object: unknown, caches: ReadonlyArray<SlabCache>) {
+  constructor(system: FileSystem, ops: FileOps, object: unknown) {
     this.system = system
     this.ops = ops
     this.object = object
-    this.caches = caches
     this.nonblock = false
     this.access = 2
     this.refs = 1
@@ -75,9 +72,11 @@ export class File {
     core.enter(Points.FPUT)
     for (let item = this.watchers; item !== null; item = this.watchers) item.ep.remove(item, core)
     this.ops.release(core, this, task)
-    this.system.free(this.caches, core.index)
+    this.system.free(this.ops.kind, core.index)
   }
 }
+
+const NO_OBJECTS: ReadonlyArray<number> = []
 
 /** All open files of a host. */
 export class FileSystem {
@@ -91,8 +90,9 @@ export class FileSystem {
   nrOpen: number
   /** Times a file was refused: the kernel logs "VFS: file-max limit reached". */
   refused: number
-  private readonly sockets: ReadonlyArray<SlabCache>
-  private readonly epolls: ReadonlyArray<SlabCache>
+  /** Slab objects of a file with what is behind it. */
+  private readonly sockets: ReadonlyArray<number>
+  private readonly epolls: ReadonlyArray<number>
 
   /** @param usedBytes memory in use at boot, for the default of fs.file-max */
   constructor(memory: Memory, profile: FileProfile, totalBytes: number, usedBytes: number) {
@@ -102,8 +102,8 @@ export class FileSystem {
     this.max = fileMaxDefault(totalBytes, usedBytes)
     this.nrOpen = profile.nrOpen
     this.refused = 0
-    this.sockets = cachesOf(memory, profile.socketObjects)
-    this.epolls = cachesOf(memory, profile.epollObjects)
+    this.sockets = memory.group(profile.socketObjects)
+    this.epolls = memory.group(profile.epollObjects)
   }
 
   /** Whether fs.file-max leaves room for one more file; counts a refusal. */
@@ -116,15 +116,18 @@ export class FileSystem {
   /** Linux: get_empty_filp. @returns a file, or -ENFILE or -ENOMEM */
   open(core: Core, ops: FileOps, object: unknown, root: boolean): File | number {
     if (!this.mayOpen(root)) return -Errno.ENFILE
-    const caches = ops.kind === "socket" ? this.sockets : ops.kind === "eventpoll" ? this.epolls : []
-    if (!allocAll(caches, core.index)) return -Errno.ENOMEM
+    if (!this.memory.allocAll(this.objects(ops.kind), core.index)) return -Errno.ENOMEM
     this.count++
-    return new File(this, ops, object, caches)
+    return new File(this, ops, object)
   }
 
-  free(caches: ReadonlyArray<SlabCache>, cpu: number): void {
+  free(kind: FileOps["kind"], cpu: number): void {
     this.count--
-    for (const cache of caches) cache.free(cpu)
+    this.memory.freeAll(this.objects(kind), cpu)
+  }
+
+  private objects(kind: FileOps["kind"]): ReadonlyArray<number> {
+    return kind === "socket" ? this.sockets : kind === "eventpoll" ? this.epolls : NO_OBJECTS
   }
 }
 
@@ -134,25 +137,15 @@ export const fileMaxDefault = (totalBytes: number, usedBytes: number): number =>
   return Math.max(8192, Math.floor(kilobytes / 10))
 }
 
-export const cachesOf = (memory: Memory, names: ReadonlyArray<string>): ReadonlyArray<SlabCache> =>
-  names.map((name) => memory.cache(name))
-
-/** Takes one object of each cache; all or none. */
-export const allocAll = (caches: ReadonlyArray<SlabCache>, cpu: number): boolean => {
-  for (let i = 0; i < caches.length; i++) {
-    if (caches[i]!.alloc(cpu) === 0) continue
-    for (let j = 0; j < i; j++) caches[j]!.free(cpu)
-    return false
-  }
-  return true
-}
-
 const WORD_BITS = 64
 const POINTERS_PER_KB = 128
 
+/** Up to here the list of descriptors has no room to spare: most processes have few. */
+const FEW = 8
+
 /** The descriptors of one process (Linux: files_struct). */
 export class FileTable {
-  readonly slots: Array<File | null>
+  slots: Array<File | null>
   readonly system: FileSystem
   /** RLIMIT_NOFILE. */
   soft: number
@@ -196,7 +189,10 @@ export class FileTable {
   }
 
   install(fd: number, file: File): void {
-    while (this.slots.length < fd) this.slots.push(null)
+    if (fd >= this.slots.length) {
+      if (fd < FEW) this.slots = this.slots.concat(new Array<null>(fd + 1 - this.slots.length).fill(null))
+      else while (this.slots.length <= fd) this.slots.push(null)
+    }
     this.slots[fd] = file
     this.open++
     if (fd === this.nextFree) this.nextFree = fd + 1

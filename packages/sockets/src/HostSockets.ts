@@ -9,13 +9,12 @@ import type { Host } from "@darkfiber/kernel-net/Host"
 import type { SysctlDefault } from "@darkfiber/kernel-net/Sysctl"
 import type { FiberGroup } from "@darkfiber/sim/FiberGroup"
 import { linux310 as tcp310, linux6x as tcp6x, type TcpProfile } from "@darkfiber/tcp/Profile"
-import { cachesOf } from "./Files.ts"
 import { ProcessTable } from "./Processes.ts"
 import { icmpFamily } from "./SocketIcmp.ts"
 import { SocketLayer } from "./SocketLayer.ts"
 import { linux310 as sockets310, linux6x as sockets6x, type SocketsProfile } from "./SocketsProfile.ts"
-import { tcpFamily } from "./SocketTcp.ts"
-import { udpFamily } from "./SocketUdp.ts"
+import { TcpFamily } from "./SocketTcp.ts"
+import { UdpFamily } from "./SocketUdp.ts"
 import { TcpGlue } from "./TcpGlue.ts"
 import * as TcpSysctls from "./TcpSysctls.ts"
 
@@ -64,8 +63,8 @@ export const attach = (host: Host, options: HostSocketsOptions): HostSockets => 
   })
   const layer = new SocketLayer(host, processes)
   const tcp = new TcpGlue(host, options.profile.tcp, options.memoryBytes)
-  layer.register(tcpFamily(tcp))
-  layer.register(udpFamily(cachesOf(host.memory, options.profile.udpObjects)))
+  layer.register(new TcpFamily(tcp))
+  layer.register(new UdpFamily(host.memory, options.profile.udpObjects))
   layer.register(icmpFamily)
   return { host, processes, layer, tcp }
 }

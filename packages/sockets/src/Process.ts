@@ -3,7 +3,6 @@
  */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
 import type { Netns } from "@darkfiber/kernel-net/Netns"
-import type { SlabCache } from "@darkfiber/memory/SlabCache"
 import { FileTable } from "./Files.ts"
 import type { ProcessTable } from "./Processes.ts"
 import type { Task } from "./Task.ts"
@@ -36,23 +35,15 @@ export class Process {
   /** The namespace new sockets belong to; null on a host without network. */
   net: Netns | null
   /** Threads alive, oldest first. */
-  readonly threads: Array<Task>
+  threads: ReadonlyArray<Task>
   /** Null while it lives. */
   exit: ProcessExit | null
   /** Why it ends, from the moment that is known. */
   reason: ExitReason
   code: number
   error: unknown
-  private readonly objects: ReadonlyArray<SlabCache>
 
-  constructor(
-    pid: number,
-    name: string,
-    table: ProcessTable,
-    uid: number,
-    net: Netns | null,
-    objects: ReadonlyArray<SlabCache>
-  ) {
+  constructor(pid: number, name: string, table: ProcessTable, uid: number, net: Netns | null) {
     this.pid = pid
     this.name = name
     this.table = table
@@ -64,7 +55,6 @@ export class Process {
     this.reason = "exited"
     this.code = 0
     this.error = null
-    this.objects = objects
   }
 
   get isRoot(): boolean {
@@ -79,13 +69,13 @@ export class Process {
   /** A thread exits: it no longer counts. */
   leave(task: Task, core: Core): void {
     const at = this.threads.indexOf(task)
-    if (at >= 0) this.threads.splice(at, 1)
+    if (at >= 0) this.threads = this.threads.toSpliced(at, 1)
     if (this.threads.length > 0) this.table.freeThread(core.index)
   }
 
   /** The last thread has closed the files. */
   gone(core: Core): void {
-    for (const cache of this.objects) cache.free(core.index)
+    this.table.freeProcess(core.index)
     this.table.ended(this, core.time)
   }
 }

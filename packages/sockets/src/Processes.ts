@@ -6,12 +6,13 @@ import type { Core } from "@darkfiber/hardware/cpu/Core"
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import type { Netns } from "@darkfiber/kernel-net/Netns"
 import type { Memory } from "@darkfiber/memory/Memory"
-import type { SlabCache } from "@darkfiber/memory/SlabCache"
+import { added } from "@darkfiber/sim/Exact"
 import type { FiberGroup } from "@darkfiber/sim/FiberGroup"
 import type { Island } from "@darkfiber/sim/Island"
+import { SmallMap } from "@darkfiber/sim/SmallMap"
 import type { Effect } from "effect"
 import { EpollLimits } from "./Epoll.ts"
-import { allocAll, cachesOf, File, FileSystem } from "./Files.ts"
+import { File, FileSystem } from "./Files.ts"
 import { type LeasedProgram, LeasedUser } from "./Leased.ts"
 import { nullFile } from "./NullFile.ts"
 import { Process, type ProcessExit, SIGKILL } from "./Process.ts"
@@ -65,10 +66,12 @@ export class ProcessTable extends Schedulable {
   exitCount: number
   /** Called at each end of a process. */
   onExit: ((exit: ProcessExit) => void) | null
-  private readonly processes: Map<number, Process>
-  private readonly starting: Map<number, Task>
-  private readonly processObjects: ReadonlyArray<SlabCache>
-  private readonly threadObjects: ReadonlyArray<SlabCache>
+  private readonly processes: SmallMap<number, Process>
+  private readonly starting: SmallMap<number, Task>
+  private readonly memory: Memory
+  /** Slab objects of a process, and of a further thread. */
+  private readonly processObjects: ReadonlyArray<number>
+  private readonly threadObjects: ReadonlyArray<number>
 
   constructor(options: ProcessTableOptions) {
     super(options.island, `${options.name}/processes`)
@@ -79,17 +82,18 @@ export class ProcessTable extends Schedulable {
     this.files = new FileSystem(options.memory, options.profile.files, options.totalBytes, options.usedBytes ?? 0)
     this.epollLimits = new EpollLimits(
       options.profile.epoll,
-      cachesOf(options.memory, options.profile.files.epollItemObjects),
+      options.memory.group(options.profile.files.epollItemObjects),
       options.totalBytes
     )
     this.sockets = null
     this.exits = []
     this.exitCount = 0
     this.onExit = null
-    this.processes = new Map()
-    this.starting = new Map()
-    this.processObjects = cachesOf(options.memory, options.profile.files.processObjects)
-    this.threadObjects = cachesOf(options.memory, options.profile.files.threadObjects)
+    this.processes = new SmallMap()
+    this.starting = new SmallMap()
+    this.memory = options.memory
+    this.processObjects = options.memory.group(options.profile.files.processObjects)
+    this.threadObjects = options.memory.group(options.profile.files.threadObjects)
   }
 
   /**
@@ -120,15 +124,15 @@ export class ProcessTable extends Schedulable {
   /** A further thread of a process, such as a fiber forked inside it. */
   addThread(process: Process, name: string, user: UserSide): Task | number {
     const queue = this.scheduler.place(null)
-    if (!allocAll(this.threadObjects, queue.core.index)) return -Errno.ENOMEM
+    if (!this.memory.allocAll(this.threadObjects, queue.core.index)) return -Errno.ENOMEM
     const task = new Task(this.scheduler.newTid(), name, process, user, null, queue)
     queue.tasks++
-    process.threads.push(task)
+    process.threads = added(process.threads, task)
     return task
   }
 
   freeThread(cpu: number): void {
-    for (const cache of this.threadObjects) cache.free(cpu)
+    this.memory.freeAll(this.threadObjects, cpu)
   }
 
   get(pid: number): Process | null {
@@ -137,7 +141,7 @@ export class ProcessTable extends Schedulable {
 
   /** Processes alive, by pid. */
   list(): ReadonlyArray<Process> {
-    return [...this.processes.values()]
+    return this.processes.values()
   }
 
   /**
@@ -175,6 +179,10 @@ export class ProcessTable extends Schedulable {
         this.scheduler.wakeFromUser(task)
       }
     })
+  }
+
+  freeProcess(cpu: number): void {
+    this.memory.freeAll(this.processObjects, cpu)
   }
 
   /** The exit of a process is complete. */
@@ -224,7 +232,7 @@ export class ProcessTable extends Schedulable {
         task.killed = true
         task.state = DEAD
       }
-      process.threads.length = 0
+      process.threads = []
       process.reason = "host down"
       process.code = 128 + SIGKILL
       this.ended(process, this.island.now)
@@ -241,13 +249,13 @@ export class ProcessTable extends Schedulable {
     const affinity = options.affinity ?? null
     const queue = this.scheduler.place(affinity)
     const cpu = queue.core.index
-    if (!allocAll(this.processObjects, cpu)) return -Errno.ENOMEM
-    const process = new Process(this.scheduler.newTid(), name, this, options.uid ?? 0, net, this.processObjects)
+    if (!this.memory.allocAll(this.processObjects, cpu)) return -Errno.ENOMEM
+    const process = new Process(this.scheduler.newTid(), name, this, options.uid ?? 0, net)
     this.openStandard(process)
     if (options.nofile !== undefined) process.files.setLimit(options.nofile.soft, options.nofile.hard, true)
     const task = new Task(process.pid, name, process, makeUser(process), null, queue)
     task.affinity = affinity
-    process.threads.push(task)
+    process.threads = [task]
     this.processes.set(process.pid, process)
     this.starting.set(process.pid, task)
     queue.tasks++
@@ -258,7 +266,7 @@ export class ProcessTable extends Schedulable {
   /** Descriptors 0, 1 and 2 are taken: one file, open three times. */
   private openStandard(process: Process): void {
     this.files.count++
-    const file = new File(this.files, nullFile, null, [])
+    const file = new File(this.files, nullFile, null)
     for (let fd = 0; fd < 3; fd++) process.files.install(fd, file)
     file.refs = 3
   }

@@ -7,6 +7,7 @@ import * as Errno from "@darkfiber/kernel-net/Errno"
 import type { Host, PacketHolder } from "@darkfiber/kernel-net/Host"
 import type { Netns } from "@darkfiber/kernel-net/Netns"
 import type { Sock } from "@darkfiber/kernel-net/Sock"
+import { added } from "@darkfiber/sim/Exact"
 import * as Points from "./Points.ts"
 import type { Process } from "./Process.ts"
 import type { ProcessTable } from "./Processes.ts"
@@ -30,7 +31,7 @@ export class SocketLayer implements PacketHolder {
   readonly ramFiles: RamFiles
   /** Pipes that somebody has open. */
   readonly pipes: Set<Pipe>
-  private readonly families: Array<SocketFamily>
+  private families: ReadonlyArray<SocketFamily>
 
   constructor(host: Host, processes: ProcessTable) {
     this.host = host
@@ -44,7 +45,7 @@ export class SocketLayer implements PacketHolder {
 
   /** Adds a protocol; the first of a type is its default (Linux: inet_register_protosw). */
   register(family: SocketFamily): void {
-    this.families.push(family)
+    this.families = added(this.families, family)
   }
 
   /**

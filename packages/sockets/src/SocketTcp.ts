@@ -466,11 +466,20 @@ const inherit = (sk: TcpKernelSock, child: TcpSock): void => {
   sk.mark = child.mark
 }
 
-export const tcpFamily = (glue: TcpGlue): SocketFamily => ({
-  type: SOCK_STREAM,
-  protocol: IPPROTO_TCP,
-  ops: new TcpOps(glue),
-  create(core: Core, net: Netns) {
+/** TCP on one host. */
+export class TcpFamily implements SocketFamily {
+  readonly type = SOCK_STREAM
+  readonly protocol = IPPROTO_TCP
+  readonly ops: SocketOps
+  private readonly glue: TcpGlue
+
+  constructor(glue: TcpGlue) {
+    this.ops = new TcpOps(glue)
+    this.glue = glue
+  }
+
+  create(core: Core, net: Netns): TcpKernelSock | number {
+    const { glue } = this
     glue.core = core
     const sock = glue.stack.create(glue.netOf(net))
     if (sock === null) return -Errno.ENOMEM
@@ -479,4 +488,4 @@ export const tcpFamily = (glue: TcpGlue): SocketFamily => ({
     sk.sndbuf = sock.sndbuf
     return sk
   }
-})
+}

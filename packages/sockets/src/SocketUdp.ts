@@ -5,7 +5,7 @@ import * as Errno from "@darkfiber/kernel-net/Errno"
 import type { Netns } from "@darkfiber/kernel-net/Netns"
 import type { SkBuff } from "@darkfiber/kernel-net/SkBuff"
 import { UdpSock, PAYLOAD_MAX } from "@darkfiber/kernel-net/Udp"
-import type { SlabCache } from "@darkfiber/memory/SlabCache"
+import type { Memory } from "@darkfiber/memory/Memory"
 import * as Ipv4 from "@darkfiber/wire/Ipv4"
 import * as UdpHeader from "@darkfiber/wire/Udp"
 import { BadPointer } from "./Message.ts"
@@ -17,7 +17,6 @@ import {
   shutdownDatagram,
   timeoutOf
 } from "./Datagram.ts"
-import { allocAll } from "./Files.ts"
 import { SEND_SHUTDOWN } from "./Shutdown.ts"
 import {
   AF_INET,
@@ -31,7 +30,9 @@ import {
 } from "./Socket.ts"
 import { setDatagramOption } from "./SocketIcmp.ts"
 import type { SocketFamily } from "./SocketLayer.ts"
+import type { OptionValue } from "./SocketOptions.ts"
 import { CALL_MORE, done } from "./SystemCall.ts"
+import type { Task } from "./Task.ts"
 
 export const IPPROTO_UDP = 17
 
@@ -44,12 +45,20 @@ const reader: DatagramReader = {
 
 const NOTHING = new Uint8Array(0)
 
-/** Makes the operations for a host; `objects` are the slab objects of a sock. */
-const makeOps = (objects: ReadonlyArray<SlabCache>): SocketOps => ({
-  name: "inet_dgram_ops",
-  protocolName: "udp_prot",
-  bind: (_core, socket, address, port) => (socket.sk as UdpSock).bind(address, port),
-  connect(_core, task, socket) {
+class UdpOps implements SocketOps {
+  readonly name = "inet_dgram_ops"
+  readonly protocolName = "udp_prot"
+  private readonly family: UdpFamily
+
+  constructor(family: UdpFamily) {
+    this.family = family
+  }
+
+  bind(_core: Core, socket: Socket, address: number, port: number): number {
+    return (socket.sk as UdpSock).bind(address, port)
+  }
+
+  connect(_core: Core, task: Task, socket: Socket): number {
     const sk = socket.sk as UdpSock
     if (task.r1 === AF_UNSPEC) {
       sk.disconnect()
@@ -61,10 +70,17 @@ const makeOps = (objects: ReadonlyArray<SlabCache>): SocketOps => ({
     const status = sk.connect(task.r4 | 0, task.r5)
     if (status === 0) socket.state = SS_CONNECTED
     return done(task, status)
-  },
-  listen: () => -Errno.EOPNOTSUPP,
-  accept: (_core, task) => done(task, -Errno.EOPNOTSUPP),
-  send(core, task, socket) {
+  }
+
+  listen(): number {
+    return -Errno.EOPNOTSUPP
+  }
+
+  accept(_core: Core, task: Task): number {
+    return done(task, -Errno.EOPNOTSUPP)
+  }
+
+  send(core: Core, task: Task, socket: Socket): number {
     const sk = socket.sk as UdpSock
     if ((sk.shutdown & SEND_SHUTDOWN) !== 0) return done(task, -Errno.EPIPE)
     const unaddressed = task.r5 < 0
@@ -86,24 +102,60 @@ const makeOps = (objects: ReadonlyArray<SlabCache>): SocketOps => ({
       return task.waitOn(core, socket.wait, false, timeoutOf(task, socket, task.r3, false))
     }
     return done(task, sent)
-  },
-  receive: (core, task, socket) => receiveDatagram(core, task, socket, reader),
-  shutdown: shutdownDatagram,
-  control: (_core, socket, request) => controlDatagram(socket, reader, request),
-  poll: (_core, socket) => pollDatagram(socket),
-  release(core, _task, socket: Socket) {
+  }
+
+  receive(core: Core, task: Task, socket: Socket): number {
+    return receiveDatagram(core, task, socket, reader)
+  }
+
+  shutdown(core: Core, task: Task, socket: Socket, how: number): number {
+    return shutdownDatagram(core, task, socket, how)
+  }
+
+  control(_core: Core, socket: Socket, request: number): number {
+    return controlDatagram(socket, reader, request)
+  }
+
+  poll(_core: Core, socket: Socket): number {
+    return pollDatagram(socket)
+  }
+
+  release(core: Core, _task: Task | null, socket: Socket): void {
     const sk = socket.sk as UdpSock
     sk.waiters = null
     sk.close(core)
-    for (const cache of objects) cache.free(core.index)
-  },
-  setOption: (_core, socket, level, name, value) => setDatagramOption(socket, level, name, value),
-  getOption: () => null
-})
+    this.family.free(core)
+  }
 
-export const udpFamily = (objects: ReadonlyArray<SlabCache>): SocketFamily => ({
-  type: SOCK_DGRAM,
-  protocol: IPPROTO_UDP,
-  ops: makeOps(objects),
-  create: (core: Core, net: Netns) => (allocAll(objects, core.index) ? new UdpSock(net) : -Errno.ENOMEM)
-})
+  setOption(_core: Core, socket: Socket, level: number, name: number, value: OptionValue): number {
+    return setDatagramOption(socket, level, name, value)
+  }
+
+  getOption(): null {
+    return null
+  }
+}
+
+/** UDP on one host. */
+export class UdpFamily implements SocketFamily {
+  readonly type = SOCK_DGRAM
+  readonly protocol = IPPROTO_UDP
+  readonly ops: SocketOps
+  private readonly memory: Memory
+  /** Slab objects of a sock. */
+  private readonly objects: ReadonlyArray<number>
+
+  constructor(memory: Memory, objects: ReadonlyArray<string>) {
+    this.ops = new UdpOps(this)
+    this.memory = memory
+    this.objects = memory.group(objects)
+  }
+
+  create(core: Core, net: Netns): UdpSock | number {
+    return this.memory.allocAll(this.objects, core.index) ? new UdpSock(net) : -Errno.ENOMEM
+  }
+
+  free(core: Core): void {
+    this.memory.freeAll(this.objects, core.index)
+  }
+}

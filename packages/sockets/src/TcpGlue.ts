@@ -22,7 +22,7 @@ import * as Skb from "@darkfiber/kernel-net/Skb"
 import * as SkbStamp from "@darkfiber/kernel-net/SkbStamp"
 import { FCLONE_ORIGINAL, type SkBuff } from "@darkfiber/kernel-net/SkBuff"
 import type { RandomStream } from "@darkfiber/sim/Random"
-import type { SlabCache } from "@darkfiber/memory/SlabCache"
+import { SmallMap } from "@darkfiber/sim/SmallMap"
 import type { TcpProfile } from "@darkfiber/tcp/Profile"
 import { type Segment, STAMP_ACK } from "@darkfiber/tcp/Segment"
 import {
@@ -55,6 +55,8 @@ const XMIT_BUDGET = 1
 
 /** Knobs of the cost table by PORT_*. */
 const portSteps = ["portSearchPs", "portParityPs", "portTimeWaitPs"] as const
+/** Where every host writes a header, for as long as it takes to copy it into the frame. */
+const header = new Uint8Array(60)
 
 export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, PacketHolder {
   readonly name = "tcp_v4_rcv"
@@ -69,29 +71,30 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
   /** When the segment came in whose bytes were copied out last, ns. */
   lastReceivedAt: number
   private readonly memoryBytes: number
-  private readonly nets: Map<number, TcpNet>
-  private readonly caches: ReadonlyArray<SlabCache | null>
+  private readonly nets: SmallMap<number, TcpNet>
+  /** Slab caches of TCP's objects by kind; -1 for one that this kernel has not. */
+  private readonly caches: ReadonlyArray<number>
   private readonly streams: ReadonlyArray<RandomStream>
   private readonly pages: ReadonlyArray<TcpBuffers.OpenPage>
   /** Sockets that may send more, a list a core. */
   private readonly mayResume: ReadonlyArray<Array<TcpKernelSock>>
   /** Sockets that hold packets: for the conservation walk. */
-  private readonly socks: Set<TcpKernelSock>
+  private socks: Set<TcpKernelSock> | null
 
   constructor(host: Host, profile: TcpProfile, memoryBytes: number) {
     this.host = host
     this.profile = profile
-    this.header = new Uint8Array(60)
+    this.header = header
     this.xmitBudget = XMIT_BUDGET
     this.core = host.cores[0]!
     this.lastReceivedAt = 0
     this.memoryBytes = memoryBytes
-    this.nets = new Map()
-    this.caches = objectCaches.map((name) => (host.memory.hasCache(name) ? host.memory.cache(name) : null))
+    this.nets = new SmallMap()
+    this.caches = host.memory.caches.indexesOf(objectCaches)
     this.streams = randomPurposes.map((purpose) => host.stream(purpose))
     this.pages = host.cores.map(() => new TcpBuffers.OpenPage())
     this.mayResume = host.cores.map(() => [])
-    this.socks = new Set()
+    this.socks = null
     this.stack = new Tcp(this, profile)
     for (const core of host.cores) core.openSoftirq(TASKLET, this)
     host.addHolder(this)
@@ -132,12 +135,13 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
   }
 
   allocObject(kind: number, _net: TcpNet): boolean {
-    const cache = this.caches[kind]
-    return cache === null || cache === undefined || cache.alloc(this.core.index) === 0
+    const cache = this.caches[kind]!
+    return cache < 0 || this.host.memory.cacheAt(cache).alloc(this.core.index) === 0
   }
 
   freeObject(kind: number, _net: TcpNet): void {
-    this.caches[kind]?.free(this.core.index)
+    const cache = this.caches[kind]!
+    if (cache >= 0) this.host.memory.cacheAt(cache).free(this.core.index)
   }
 
   // ---- buffers ----
@@ -369,15 +373,20 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
     sk.rcvbuf = child.rcvbuf
     sk.sndbuf = child.sndbuf
     if (parent.extra !== null) sk.extra = parent.extra.inherit()
-    this.socks.add(sk)
+    this.addSock(sk)
     return true
   }
 
   /** A sock for socket(). */
   newSock(net: Netns, tcp: TcpSock): TcpKernelSock {
     const sk = new TcpKernelSock(this, net, tcp)
-    this.socks.add(sk)
+    this.addSock(sk)
     return sk
+  }
+
+  private addSock(sk: TcpKernelSock): void {
+    this.socks ??= new Set()
+    this.socks.add(sk)
   }
 
   readable(sock: TcpSock): void {
@@ -402,14 +411,14 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
 
   destroyed(sock: TcpSock): void {
     const sk = sock.owner as TcpKernelSock
-    this.socks.delete(sk)
+    this.socks?.delete(sk)
     sk.dst = null
   }
 
   // ---- the account ----
 
   walk(visit: (weight: number) => void): void {
-    for (const sk of this.socks) {
+    for (const sk of this.socks ?? []) {
       for (let skb = sk.backlog.head; skb !== null; skb = skb.next) if (skb.counted) visit(skb.weight)
       for (let segment = sk.tcp.ofoQueue.head; segment !== null; segment = segment.next) {
         const skb = segment.buffer as SkBuff
@@ -420,7 +429,7 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
 
   abandon(reason: number): void {
     const host = this.host
-    for (const sk of this.socks) {
+    for (const sk of this.socks ?? []) {
       host.dropList(null, sk.backlog, reason)
       for (const queue of [sk.tcp.writeQueue, sk.tcp.rtxQueue, sk.tcp.receiveQueue, sk.tcp.ofoQueue]) {
         for (let segment = queue.shift(); segment !== null; segment = queue.shift()) {
@@ -428,7 +437,7 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
         }
       }
     }
-    this.socks.clear()
+    this.socks = null
     for (const open of this.pages) TcpBuffers.closePage(host, 0, open)
   }
 }

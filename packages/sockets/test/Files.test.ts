@@ -28,7 +28,7 @@ describe("descriptors", () => {
           while (open.has(lowest)) lowest++
           const fd = files.reserve()
           assert.strictEqual(fd, lowest)
-          files.install(fd, new File(files.system, nullFile, null, []))
+          files.install(fd, new File(files.system, nullFile, null))
           open.add(fd)
         }
         assert.strictEqual(files.open, open.size)
@@ -44,7 +44,7 @@ describe("descriptors", () => {
         files.soft = soft
         let fd = files.reserve()
         while (fd >= 0) {
-          files.install(fd, new File(files.system, nullFile, null, []))
+          files.install(fd, new File(files.system, nullFile, null))
           fd = files.reserve()
         }
         assert.strictEqual(fd, -24)

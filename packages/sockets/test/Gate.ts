@@ -1,6 +1,6 @@
 /** A file that is ready when the test says so, at a time, in hard IRQ on a core. */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
-import { File, type FileOps, type PollTable } from "../src/Files.ts"
+import { type File, type FileOps, type PollTable } from "../src/Files.ts"
 import { HrTimer } from "../src/HrTimers.ts"
 import { POLLIN, POLLRDNORM } from "../src/Poll.ts"
 import type { Process } from "../src/Process.ts"
@@ -39,8 +39,8 @@ export class Gate implements FileOps {
 
   /** A descriptor for it. */
   open(m: Machine, process: Process): number {
-    m.processes.files.count++
-    const file = new File(m.processes.files, this, this, [])
+    const { core } = m.processes.scheduler.queues[0]!
+    const file = m.processes.files.open(core, this, this, true) as File
     const fd = process.files.reserve()
     process.files.install(fd, file)
     return fd

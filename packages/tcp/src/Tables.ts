@@ -6,6 +6,7 @@
  * two entries; the modelled size of the kernel's table only sets limits (Sysctl.ehashEntries).
  */
 import { finish32 } from "@darkfiber/sim/Random"
+import { SmallMap } from "@darkfiber/sim/SmallMap"
 import { type Endpoint, KIND_SOCK } from "./Endpoint.ts"
 import type { TcpNet } from "./TcpNet.ts"
 import type { TcpSock } from "./TcpSock.ts"
@@ -25,7 +26,8 @@ export const tupleHash = (
   return finish32(hash ^ netId)
 }
 
-const START_BUCKETS = 64
+/** Many hosts have no connection at all. */
+const START_BUCKETS = 1
 
 export class EstablishedTable {
   count: number
@@ -144,7 +146,7 @@ const portKey = (net: TcpNet, port: number): number => net.id * 65_536 + port
 
 /** Listening sockets by namespace and port. */
 export class ListenTable {
-  private readonly byPort = new Map<number, Array<TcpSock>>()
+  private readonly byPort = new SmallMap<number, Array<TcpSock>>()
 
   insert(sock: TcpSock): void {
     const key = portKey(sock.net, sock.localPort)
@@ -192,7 +194,11 @@ export class ListenTable {
 
   /** Every listener, by namespace and port. */
   all(): Array<TcpSock> {
-    return [...this.byPort.entries()].sort(([a], [b]) => a - b).flatMap(([, socks]) => socks)
+    return this.byPort
+      .entries()
+      .slice()
+      .sort(([a], [b]) => a - b)
+      .flatMap(([, socks]) => socks)
   }
 }
 

@@ -15,6 +15,7 @@
 import * as TcpHeader from "@darkfiber/wire/Tcp"
 import * as TcpOptions from "@darkfiber/wire/TcpOptions"
 import { finish32 } from "@darkfiber/sim/Random"
+import { SmallMap } from "@darkfiber/sim/SmallMap"
 import { AckSample } from "./AckSample.ts"
 import { CubicParameters } from "./CubicParameters.ts"
 import * as Congestions from "./Congestions.ts"
@@ -43,13 +44,17 @@ import type { TcpProfile } from "./Profile.ts"
 import { EstablishedTable, ListenTable } from "./Tables.ts"
 import type { TimeWaitWheel } from "./TimeWaitReaper.ts"
 
+/** One of each for all hosts: nothing stays in them. */
+const received = TcpOptions.make()
+const sent = TcpOptions.make()
+
 export class Tcp {
   readonly host: TcpHost
   readonly profile: TcpProfile
   readonly established: EstablishedTable
   readonly listening: ListenTable
   readonly bindHash: BindHash
-  /** Options of the segment in hand, and of the one being written. */
+  /** Options of the segment in hand, and of the one being written: good until the call ends that has filled them. */
   readonly received: TcpOptions.TcpOptions
   readonly sent: TcpOptions.TcpOptions
   /** What the ACK in hand tells. */
@@ -66,7 +71,7 @@ export class Tcp {
   memoryPressure: boolean
   /** Port search: the hint of 3.10, the offsets of 6.x, and how many ports the last search looked at. */
   portHint: number
-  readonly portPerturb: Map<number, number>
+  readonly portPerturb: SmallMap<number, number>
   lastPortIterations: number
   readonly portSecret: number
   readonly cookieSecret: number
@@ -81,8 +86,8 @@ export class Tcp {
     this.established = new EstablishedTable(host.random32(RANDOM_SECRET))
     this.listening = new ListenTable()
     this.bindHash = new BindHash(this)
-    this.received = TcpOptions.make()
-    this.sent = TcpOptions.make()
+    this.received = received
+    this.sent = sent
     this.ackSample = new AckSample()
     this.cubic = new CubicParameters()
     this.socketCount = 0
@@ -92,7 +97,7 @@ export class Tcp {
     this.memoryPages = 0
     this.memoryPressure = false
     this.portHint = 0
-    this.portPerturb = new Map()
+    this.portPerturb = new SmallMap()
     this.lastPortIterations = 0
     this.portSecret = host.random32(RANDOM_SECRET)
     this.cookieSecret = host.random32(RANDOM_SECRET)

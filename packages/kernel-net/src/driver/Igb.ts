@@ -9,6 +9,7 @@
 import type { Core } from "@darkfiber/hardware/cpu/Core"
 import type { TxPacket } from "@darkfiber/hardware/nic/Descriptors"
 import type { CarrierListener, Nic } from "@darkfiber/hardware/nic/Nic"
+import { PageRuns } from "@darkfiber/memory/PageRuns"
 import type { BootStep } from "../Boot.ts"
 import * as Device from "../Device.ts"
 import { stopQueue } from "../DevXmit.ts"
@@ -62,7 +63,7 @@ export class Igb implements CarrierListener {
   readonly skip: Set<"napi_enable" | "igb_request_irq" | "igb_configure_rx">
   private opened: boolean
   /** Page frames of rings and receive buffers while open. */
-  private readonly ringPages: Array<number>
+  private readonly ringPages: PageRuns
 
   /**
    * Makes the device and registers it, down. Queue `q` is served by core `q` modulo the cores. Linux: igb_probe
@@ -73,7 +74,7 @@ export class Igb implements CarrierListener {
     this.host = host
     this.nic = nic
     const queues = nic.options.txQueues
-    this.dev = new NetDevice(net, name, makeOps(this), HEADER_LENGTH, queues)
+    this.dev = new NetDevice(net, name, ops, HEADER_LENGTH, queues)
     this.dev.mac = nic.mac
     this.dev.flags = IFF_BROADCAST | IFF_MULTICAST
     this.dev.features =
@@ -85,7 +86,7 @@ export class Igb implements CarrierListener {
     this.dev.priv = this
     this.skip = new Set()
     this.opened = false
-    this.ringPages = []
+    this.ringPages = new PageRuns()
     const count = nic.vectorCount
     this.vectors = Array.from({ length: count }, (_, q) => new QueueVector(this, q, host.cores[q % host.cores.length]!))
     nic.onCarrier = this
@@ -146,7 +147,7 @@ export class Igb implements CarrierListener {
         this.release(null, q, packet)
     }
     nic.close(now)
-    for (let frame = this.ringPages.pop(); frame !== undefined; frame = this.ringPages.pop()) {
+    for (let frame = this.ringPages.pop(); frame >= 0; frame = this.ringPages.pop()) {
       host.memory.pages.freePage(frame, 0)
     }
   }
@@ -166,7 +167,7 @@ export class Igb implements CarrierListener {
 
   /** Pages that rings and receive buffers take while the interface is open. */
   get ringPageCount(): number {
-    return this.ringPages.length
+    return this.ringPages.count
   }
 
   /** Hands one packet to the ring. Linux: igb_xmit_frame_ring */
@@ -276,15 +277,15 @@ export const ringSize = (asked: number): number => {
 /** The queues igb opens: at most 8, never more than cores. Linux: igb_init_queue_configuration */
 export const queueCount = (cores: number): number => Math.min(8, cores)
 
-const makeOps = (igb: Igb): DeviceOps => ({
+const ops: DeviceOps = {
   kind: "igb",
   local: false,
   mtuMax: MTU_MAX,
-  open: () => igb.open(),
-  stop: () => igb.stop(),
-  transmit: (core, skb, _dev, queue) => igb.transmit(core, skb, queue),
-  walk: (_dev, visit) => igb.walk(visit)
-})
+  open: (dev) => (dev.priv as Igb).open(),
+  stop: (dev) => (dev.priv as Igb).stop(),
+  transmit: (core, skb, dev, queue) => (dev.priv as Igb).transmit(core, skb, queue),
+  walk: (dev, visit) => (dev.priv as Igb).walk(visit)
+}
 
 /** The boot step that finds a NIC and registers its device. Linux: module_init, igb_probe */
 export const probeStep = (net: Netns, name: string, nic: Nic, made: (igb: Igb) => void): BootStep => ({
