@@ -3,6 +3,7 @@
  */
 import type { Memory } from "@darkfiber/memory/Memory"
 import { pageBytes } from "@darkfiber/memory/Page"
+import { PageRuns } from "@darkfiber/memory/PageRuns"
 import type { World } from "@darkfiber/sim/World"
 
 /**
@@ -52,19 +53,19 @@ const SPARE = 8
  */
 export class PageFrags {
   private readonly memory: Memory
-  private readonly pages: Array<number>
+  private readonly pages: PageRuns
   /** Bytes in use. */
   bytes: number
 
   constructor(memory: Memory) {
     this.memory = memory
-    this.pages = []
+    this.pages = new PageRuns()
     this.bytes = 0
   }
 
   take(bytes: number, cpu: number): void {
     this.bytes += bytes
-    while (this.pages.length * pageBytes < this.bytes) {
+    while (this.pages.count * pageBytes < this.bytes) {
       const frame = this.memory.pages.allocPage(cpu)
       if (frame < 0) return
       this.pages.push(frame)
@@ -74,12 +75,12 @@ export class PageFrags {
   give(bytes: number, cpu: number): void {
     this.bytes -= bytes
     if (this.bytes < 0) throw new Error("page fragments given back twice")
-    while ((this.pages.length - SPARE) * pageBytes > this.bytes) this.memory.pages.freePage(this.pages.pop()!, cpu)
+    while ((this.pages.count - SPARE) * pageBytes > this.bytes) this.memory.pages.freePage(this.pages.pop(), cpu)
   }
 
   /** Returns the spare pages. Precondition: nothing is in use. */
   release(cpu: number): void {
-    for (let frame = this.pages.pop(); frame !== undefined; frame = this.pages.pop()) {
+    for (let frame = this.pages.pop(); frame >= 0; frame = this.pages.pop()) {
       this.memory.pages.freePage(frame, cpu)
     }
   }

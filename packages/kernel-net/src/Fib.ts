@@ -92,7 +92,7 @@ export interface RouteSpec {
 const refusal = (type: number): number =>
   type === D.BLACKHOLE ? -EINVAL : type === D.PROHIBIT ? -13 : type === D.UNREACHABLE ? -113 : 0
 
-const CACHED = 16
+const CACHED = 8
 
 /**
  * Answers of a table by destination, good for one generation of routes: a walk through the trie costs cache misses. The

@@ -104,9 +104,11 @@ export class Host extends Schedulable {
   /** Why packets that are in the way of a closing device end. */
   downReason: number
   private fibers: FiberGroup | null
-  private readonly pool: Array<SkBuff>
-  /** Every buffer ever made, live or pooled. */
-  private readonly buffers: Array<SkBuff>
+  /** Buffers that may be used again, linked by `next`. */
+  private pool: SkBuff | null
+  /** Every buffer ever made, live or pooled, linked by `younger`. */
+  private oldest: SkBuff | null
+  private newest: SkBuff | null
   private readonly reachableStream: RandomStream
   private nextNetns: number
 
@@ -149,8 +151,9 @@ export class Host extends Schedulable {
     this.holders = []
     this.deviceChain = new DeviceChain()
     this.fibers = null
-    this.pool = []
-    this.buffers = []
+    this.pool = null
+    this.oldest = null
+    this.newest = null
     this.liveSkbs = 0
     this.copiedBytes = 0
     this.downReason = 0
@@ -184,14 +187,21 @@ export class Host extends Schedulable {
   /** A pooled buffer with every field at its start value. */
   takeSkb(): SkBuff {
     this.liveSkbs++
-    const skb = this.pool.pop() ?? this.makeSkb()
+    let skb = this.pool
+    if (skb === null) skb = this.makeSkb()
+    else {
+      this.pool = skb.next
+      skb.next = null
+    }
     skb.live = true
     return skb
   }
 
   private makeSkb(): SkBuff {
     const skb = new SkBuff(this)
-    this.buffers.push(skb)
+    if (this.newest === null) this.oldest = skb
+    else this.newest.younger = skb
+    this.newest = skb
     return skb
   }
 
@@ -199,7 +209,8 @@ export class Host extends Schedulable {
   poolSkb(skb: SkBuff): void {
     this.liveSkbs--
     skb.reset()
-    this.pool.push(skb)
+    skb.next = this.pool
+    this.pool = skb
   }
 
   /** A page for payload, charged to this host's memory; -1 without memory. */
@@ -338,7 +349,9 @@ export class Host extends Schedulable {
       actor.alive = false
     }
     // After a panic: what the function that threw had in its hands is in no queue.
-    for (const skb of this.buffers) if (skb.live && skb.counted) this.dropSkb(null, skb, DropReason.HOST_DOWN)
+    for (let skb = this.oldest; skb !== null; skb = skb.younger) {
+      if (skb.live && skb.counted) this.dropSkb(null, skb, DropReason.HOST_DOWN)
+    }
   }
 
   override deliver(): void {
@@ -364,7 +377,7 @@ export class Host extends Schedulable {
   }
 
   override walkHandles(visit: (handle: number) => void): void {
-    for (const skb of this.buffers) if (skb.live && skb.frame >= 0) visit(skb.frame)
+    for (let skb = this.oldest; skb !== null; skb = skb.younger) if (skb.live && skb.frame >= 0) visit(skb.frame)
   }
 
   override abandon(reason: number): void {

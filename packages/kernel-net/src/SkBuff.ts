@@ -59,6 +59,8 @@ export class SkBuff {
   readonly host: Host
   next: SkBuff | null
   previous: SkBuff | null
+  /** The one its host made after it. */
+  younger: SkBuff | null
   /** True between allocation and free. */
   live: boolean
   /** Slab frame of the head; -1 when it has none. */
@@ -133,6 +135,7 @@ export class SkBuff {
     this.host = host
     this.next = null
     this.previous = null
+    this.younger = null
     this.live = false
     this.frame = -1
     this.headEnd = 0

@@ -6,6 +6,7 @@
 import { KIND_OWN, Schedulable } from "./Actor.ts"
 import { Alarm } from "./internal/Alarm.ts"
 import type { Island, Resumable } from "./Island.ts"
+import { SmallMap } from "./SmallMap.ts"
 
 const NOT_QUEUED = -1
 /** An input is due; the first argument is its number. */
@@ -44,7 +45,7 @@ export class SleepQueue extends Schedulable {
   private readonly heap: Array<Sleeper>
   private order: number
   private readonly alarm: Alarm
-  private readonly inputs: Map<number, Resumable>
+  private readonly inputs: SmallMap<number, Resumable>
   private inputCount: number
 
   constructor(island: Island) {
@@ -52,7 +53,7 @@ export class SleepQueue extends Schedulable {
     this.heap = []
     this.order = 0
     this.alarm = new Alarm(this)
-    this.inputs = new Map()
+    this.inputs = new SmallMap()
     this.inputCount = 0
   }
 

@@ -96,7 +96,7 @@ export class TimerWheel<Context> extends Schedulable {
   count: number
   private readonly owner: TimerOwner<Context>
   private readonly levels: Array<Array<KernelTimer<Context> | null> | null>
-  private readonly bits: Int32Array
+  private readonly bits: Array<number>
   private overflow: KernelTimer<Context> | null
   /** The jiffy up to which slots have been looked at. */
   private clock: number
@@ -114,7 +114,7 @@ export class TimerWheel<Context> extends Schedulable {
     this.count = 0
     this.owner = owner
     this.levels = Array.from({ length: LEVELS }, () => null)
-    this.bits = new Int32Array(LEVELS * 2)
+    this.bits = new Array<number>(LEVELS * 2).fill(0)
     this.overflow = null
     this.clock = this.jiffies(island.now)
     this.base = Math.floor(this.clock / WINDOW) * WINDOW

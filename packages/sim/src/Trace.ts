@@ -18,6 +18,7 @@ export const CONTEXT_KSOFTIRQD = 4
 export const contextNames: ReadonlyArray<string> = ["-", "process", "softirq", "hardirq", "ksoftirqd"]
 
 const INITIAL_ROWS = 256
+const NO_ROWS = new Float64Array(0)
 /** Child, parent, the time from which on it holds. */
 export const KIN = 3
 const KIN_MAX = 1_000_000
@@ -41,7 +42,7 @@ export class Trace {
   /** @param islandIndex makes trace ids unique over islands */
   constructor(islandIndex: number) {
     this.on = false
-    this.rows = new Float64Array(0)
+    this.rows = NO_ROWS
     this.count = 0
     this.limit = 4_000_000
     this.lost = 0

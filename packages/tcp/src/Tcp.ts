@@ -47,6 +47,7 @@ import type { TimeWaitWheel } from "./TimeWaitReaper.ts"
 /** One of each for all hosts: nothing stays in them. */
 const received = TcpOptions.make()
 const sent = TcpOptions.make()
+const ackSample = new AckSample()
 
 export class Tcp {
   readonly host: TcpHost
@@ -88,7 +89,7 @@ export class Tcp {
     this.bindHash = new BindHash(this)
     this.received = received
     this.sent = sent
-    this.ackSample = new AckSample()
+    this.ackSample = ackSample
     this.cubic = new CubicParameters()
     this.socketCount = 0
     this.orphanCount = 0

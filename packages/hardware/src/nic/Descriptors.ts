@@ -6,6 +6,8 @@
 /** Most page fragments of one packet (Linux: MAX_SKB_FRAGS with 4 KB pages). */
 export const FRAGS_MAX = 17
 
+const NO_FRAGS = new Int32Array(0)
+
 /** One packet on a TX ring: a linear head and page fragments. Pooled by its ring; the fields are overwritten. */
 export class TxPacket {
   /** Slab frame that holds the head; the NIC only reads it. */
@@ -14,7 +16,7 @@ export class TxPacket {
   headAt: number
   headLength: number
   /** Page fragments: page, offset, length, three numbers each. */
-  readonly frags: Int32Array
+  frags: Int32Array
   fragCount: number
   /** Payload bytes a segment carries when the NIC has to cut (TSO); 0 for a packet that fits the wire. */
   gsoSize: number
@@ -40,12 +42,14 @@ export class TxPacket {
   doneAt: number
   /** The driver's own: the sk_buff. */
   cookie: unknown
+  /** The next one in its ring's pool. */
+  next: TxPacket | null
 
   constructor() {
     this.frame = -1
     this.headAt = 0
     this.headLength = 0
-    this.frags = new Int32Array(FRAGS_MAX * 3)
+    this.frags = NO_FRAGS
     this.fragCount = 0
     this.gsoSize = 0
     this.segments = 1
@@ -58,5 +62,12 @@ export class TxPacket {
     this.postedAt = 0
     this.doneAt = Infinity
     this.cookie = null
+    this.next = null
+  }
+
+  /** Room for a fragment's three numbers: many cards never send a packet that has one. */
+  setFrag(index: number, value: number): void {
+    if (this.frags === NO_FRAGS) this.frags = new Int32Array(FRAGS_MAX * 3)
+    this.frags[index] = value
   }
 }

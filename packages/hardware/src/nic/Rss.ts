@@ -75,10 +75,21 @@ const PROTOCOL_TCP = 6
 const PROTOCOL_UDP = 17
 const IPV6_HEADER = 40
 
+/** Tables by number of queues, shared by all cards. */
+const tables: Array<Uint8Array | undefined> = []
+
+const evenly = (queues: number): Uint8Array => {
+  const known = tables[queues]
+  if (known !== undefined) return known
+  const made = Uint8Array.from({ length: INDIRECTION }, (_, i) => Math.floor((i * queues) / INDIRECTION))
+  tables[queues] = made
+  return made
+}
+
 /** Which hash a frame had: what `ethtool -n rx-flow-hash` tells apart. */
 export class Rss {
   /** Queue of each of the 128 low hash values. */
-  readonly indirection: Uint8Array
+  readonly indirection: Readonly<Uint8Array>
   /** Also the ports of UDP, not only its addresses (ethtool -N rx-flow-hash udp4 sdfn). */
   udpPorts: boolean
   private readonly toeplitz: Toeplitz
@@ -89,8 +100,7 @@ export class Rss {
    */
   constructor(key: ReadonlyArray<number>, queues: number, udpPorts: boolean) {
     this.toeplitz = key === microsoftKey ? microsoft : new Toeplitz(key)
-    this.indirection = new Uint8Array(INDIRECTION)
-    for (let i = 0; i < INDIRECTION; i++) this.indirection[i] = Math.floor((i * queues) / INDIRECTION)
+    this.indirection = evenly(queues)
     this.udpPorts = udpPorts
   }
 

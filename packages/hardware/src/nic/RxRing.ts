@@ -5,9 +5,11 @@
  *     driver refills --> | free | free | frame | frame | frame | --> driver takes
  *                               ^put                   ^take
  *
- * The arrays grow with use up to the ring's size, so that an idle NIC is small.
+ * The array grows with use up to the ring's size, so that an idle NIC is small.
  */
 const INITIAL = 8
+/** Numbers a frame has in `rows`: its handle, RSS hash and arrival time. One array is one object less to touch. */
+const ROW = 3
 
 export class RxRing {
   /** Descriptors, R. */
@@ -24,9 +26,7 @@ export class RxRing {
   takenAt: number
   takenHash: number
 
-  private frames: Int32Array
-  private hashes: Int32Array
-  private arrivals: Float64Array
+  private rows: Float64Array
   private mask: number
   private head: number
 
@@ -39,9 +39,7 @@ export class RxRing {
     this.drops = 0
     this.takenAt = 0
     this.takenHash = 0
-    this.frames = new Int32Array(INITIAL)
-    this.hashes = new Int32Array(INITIAL)
-    this.arrivals = new Float64Array(INITIAL)
+    this.rows = new Float64Array(INITIAL * ROW)
     this.mask = INITIAL - 1
     this.head = 0
   }
@@ -57,10 +55,10 @@ export class RxRing {
   put(frame: number, at: number, hash: number): boolean {
     if (this.free <= 0) return false
     if (this.count > this.mask) this.grow()
-    const slot = (this.head + this.count) & this.mask
-    this.frames[slot] = frame
-    this.hashes[slot] = hash
-    this.arrivals[slot] = at
+    const row = ((this.head + this.count) & this.mask) * ROW
+    this.rows[row] = frame
+    this.rows[row + 1] = hash
+    this.rows[row + 2] = at
     this.free--
     this.count++
     return true
@@ -70,46 +68,44 @@ export class RxRing {
   ready(at: number): number {
     const count = this.count
     if (count === 0) return 0
-    if (this.arrivals[(this.head + count - 1) & this.mask]! <= at) return count
+    if (this.arrival(count - 1) <= at) return count
     let ready = 0
-    while (this.arrivals[(this.head + ready) & this.mask]! <= at) ready++
+    while (this.arrival(ready) <= at) ready++
     return ready
   }
 
   /** Arrival time of the oldest frame. Precondition: not empty. */
   oldestAt(): number {
-    return this.arrivals[this.head]!
+    return this.arrival(0)
   }
 
   /** Takes the oldest frame; its descriptor is the driver's until it is refilled. Precondition: not empty. */
   take(): number {
-    const head = this.head
-    this.takenAt = this.arrivals[head]!
-    this.takenHash = this.hashes[head]!
-    this.head = (head + 1) & this.mask
+    const row = this.head * ROW
+    this.takenAt = this.rows[row + 2]!
+    this.takenHash = this.rows[row + 1]! | 0
+    this.head = (this.head + 1) & this.mask
     this.count--
-    return this.frames[head]!
+    return this.rows[row]! | 0
   }
 
   /** Visits the frames that the driver has not taken yet. */
   forEach(visit: (frame: number) => void): void {
-    for (let i = 0; i < this.count; i++) visit(this.frames[(this.head + i) & this.mask]!)
+    for (let i = 0; i < this.count; i++) visit(this.rows[((this.head + i) & this.mask) * ROW]! | 0)
+  }
+
+  /** Arrival time of the `i`-th frame held. */
+  private arrival(i: number): number {
+    return this.rows[((this.head + i) & this.mask) * ROW + 2]!
   }
 
   private grow(): void {
     const capacity = (this.mask + 1) * 2
-    const frames = new Int32Array(capacity)
-    const hashes = new Int32Array(capacity)
-    const arrivals = new Float64Array(capacity)
-    for (let i = 0; i < this.count; i++) {
-      const from = (this.head + i) & this.mask
-      frames[i] = this.frames[from]!
-      hashes[i] = this.hashes[from]!
-      arrivals[i] = this.arrivals[from]!
-    }
-    this.frames = frames
-    this.hashes = hashes
-    this.arrivals = arrivals
+    const rows = new Float64Array(capacity * ROW)
+    const behind = this.head * ROW
+    rows.set(this.rows.subarray(behind))
+    rows.set(this.rows.subarray(0, behind), this.rows.length - behind)
+    this.rows = rows
     this.mask = capacity - 1
     this.head = 0
   }

@@ -27,7 +27,8 @@ export class TxRing {
   private tail: number
   /** First packet whose completion has not been a cause of an interrupt yet. */
   private reported: number
-  private readonly pool: Array<TxPacket>
+  /** Packets that may be used again, linked by `next`. */
+  private pool: TxPacket | null
 
   constructor(size: number) {
     this.size = size
@@ -41,11 +42,15 @@ export class TxRing {
     this.started = 0
     this.tail = 0
     this.reported = 0
-    this.pool = []
+    this.pool = null
   }
 
   acquire(): TxPacket {
-    return this.pool.pop() ?? new TxPacket()
+    const packet = this.pool
+    if (packet === null) return new TxPacket()
+    this.pool = packet.next
+    packet.next = null
+    return packet
   }
 
   /** Gives back a packet and its descriptors. */
@@ -53,7 +58,8 @@ export class TxRing {
     this.free += packet.descriptors
     packet.cookie = null
     packet.giveAway = false
-    this.pool.push(packet)
+    packet.next = this.pool
+    this.pool = packet
   }
 
   /** Appends a packet. The driver has looked at `free` before: too many descriptors are its defect. */

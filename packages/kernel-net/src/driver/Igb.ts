@@ -51,6 +51,8 @@ const RX_BUFFER_BYTES = 24
 const DESCRIPTOR_BYTES = 16
 const RX_DATA_BYTES = 2048
 
+const NOTHING: ReadonlySet<"napi_enable" | "igb_request_irq" | "igb_configure_rx"> = new Set()
+
 const pagesFor = (bytes: number): number => Math.ceil(bytes / 4096)
 
 /** One port: a NIC, its device and its queue vectors. */
@@ -60,7 +62,7 @@ export class Igb implements CarrierListener {
   readonly dev: NetDevice
   readonly vectors: ReadonlyArray<QueueVector>
   /** What ndo_open leaves out: the lab of the forgotten step. */
-  readonly skip: Set<"napi_enable" | "igb_request_irq" | "igb_configure_rx">
+  skip: ReadonlySet<"napi_enable" | "igb_request_irq" | "igb_configure_rx">
   private opened: boolean
   /** Page frames of rings and receive buffers while open. */
   private readonly ringPages: PageRuns
@@ -84,7 +86,7 @@ export class Igb implements CarrierListener {
       (nic.options.checksumOffload ? FEATURE_CHECKSUM : 0) |
       (nic.options.tso ? FEATURE_TSO : 0)
     this.dev.priv = this
-    this.skip = new Set()
+    this.skip = NOTHING
     this.opened = false
     this.ringPages = new PageRuns()
     const count = nic.vectorCount
@@ -200,7 +202,7 @@ export class Igb implements CarrierListener {
     packet.headAt = skb.data
     packet.headLength = skb.headLength
     packet.fragCount = skb.fragCount
-    for (let i = 0; i < skb.fragCount * 3; i++) packet.frags[i] = skb.frags[i]!
+    for (let i = 0; i < skb.fragCount * 3; i++) packet.setFrag(i, skb.frags[i]!)
     packet.traceId = skb.traceId
     packet.giveAway = false
     packet.gsoSize = 0
