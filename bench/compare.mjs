@@ -57,6 +57,16 @@ const cases = [
     factor: 1.6
   },
   {
+    id: "s4",
+    program: "s4-conns",
+    theirs: ["--qdisc=0"],
+    ours: [],
+    work: { conns: 10000 },
+    same: ["established", "hops"],
+    memory: "bytes_per_conn_pair",
+    factor: 1.7
+  },
+  {
     id: "s5",
     program: "s5-bridge",
     theirs: ["--pps=10000"],
@@ -90,6 +100,7 @@ const TOLERANCE = 0.03
 const figures = {
   goodput: (line) => line.goodput_gbps,
   hops: (line) => line.frame_hops,
+  established: (line) => line.established,
   rpcRate: (line) => line.rpcs / line.sim_s,
   hopsPerRpc: (line) => line.frame_hops / line.rpcs
 }
@@ -146,7 +157,7 @@ const main = () => {
   for (const each of chosen) {
     const work = Object.entries(each.work).map(([name, amount]) => {
       const scaled = amount * options.scale
-      return `--${name}=${name === "rpcs" ? Math.round(scaled) : scaled}`
+      return `--${name}=${name === "rpcs" || name === "conns" ? Math.round(scaled) : scaled}`
     })
     const theirs = [`${options.ns3}/${each.program}`, ...each.theirs, ...work]
     const ours = [process.execPath, ...options.node, entry, each.program, ...each.ours, ...work]
@@ -178,6 +189,10 @@ const report = (each, pairs, work, print, json) => {
   for (const [a, b] of pairs) {
     const row = (line) => `${line.ns_per_hop.toFixed(0)} ns a hop, ${line.cpu_s} CPU s, ${line.frame_hops} hops`
     print(`  ns-3 ${row(a)} | darkfiber ${row(b)} | ratio ${(a.ns_per_hop / b.ns_per_hop).toFixed(2)}`)
+  }
+  if (each.memory !== undefined) {
+    const [a, b] = pairs[0].map((line) => line[each.memory])
+    print(`  ${each.memory}: ns-3 ${a} | darkfiber ${b} | ratio ${(a / b).toFixed(2)}`)
   }
   print(
     `  ${wrong.map(({ name, by }) => `${name} ${percent(by)}`).join(", ")}: ${same ? "same work" : "NOT the same work"}`

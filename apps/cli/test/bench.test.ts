@@ -30,6 +30,11 @@ const small: ReadonlyArray<{
   },
   { name: "s3-rpc", options: { hosts: "6", conns: "2", rpcs: "300" }, expected: { conns: 6, frames_dropped: 0 } },
   {
+    name: "s4-conns",
+    options: { conns: "200", rate: "1e5" },
+    expected: { conns: 200, established: 200, frame_hops: 1200, frames_dropped: 0 }
+  },
+  {
     name: "s5-bridge",
     options: { endpoints: "6", secs: "0.01", pps: "5000" },
     expected: { udp_tx: 270, udp_rx: 270, frames_dropped: 0 }

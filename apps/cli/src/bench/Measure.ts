@@ -120,3 +120,14 @@ const troublesOf = (bed: Testbed, account: Conservation.Account): ReadonlyArray<
       .map((exit) => `${machine.host.name}: ${exit.name} ${exit.reason}: ${String(exit.error)}`)
   )
 ]
+
+/**
+ * Memory of this process's objects and arrays, MB: what is alive where `--expose-gc` lets garbage be collected first, else
+ * with the garbage.
+ */
+export const heapMb = (): number => {
+  const { gc } = globalThis as { readonly gc?: () => void }
+  gc?.()
+  const { heapUsed, external } = process.memoryUsage()
+  return (heapUsed + external) / 1048576
+}

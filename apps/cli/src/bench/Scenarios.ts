@@ -9,6 +9,7 @@ import type { Values } from "./Options.ts"
 import * as S1Bulk from "./S1Bulk.ts"
 import * as S2Leafspine from "./S2Leafspine.ts"
 import * as S3Rpc from "./S3Rpc.ts"
+import * as S4Conns from "./S4Conns.ts"
 import * as S5Bridge from "./S5Bridge.ts"
 import * as S6Scale from "./S6Scale.ts"
 
@@ -24,6 +25,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   "s1-bulk": S1Bulk,
   "s2-leafspine": S2Leafspine,
   "s3-rpc": S3Rpc,
+  "s4-conns": S4Conns,
   "s5-bridge": S5Bridge,
   "s6-scale": S6Scale
 }

@@ -13,9 +13,9 @@ import { Igb } from "@darkfiber/kernel-net/driver/Igb"
 import { Host } from "@darkfiber/kernel-net/Host"
 import { FEATURE_GRO, type NetDevice } from "@darkfiber/kernel-net/NetDevice"
 import { linux6x } from "@darkfiber/kernel-net/Profile"
-import type { SysctlDefault } from "@darkfiber/kernel-net/Sysctl"
 import type { Schedulable } from "@darkfiber/sim/Actor"
 import * as ActorFiber from "@darkfiber/sim/ActorFiber"
+import { added } from "@darkfiber/sim/Exact"
 import type { FiberGroup } from "@darkfiber/sim/FiberGroup"
 import { Runtime } from "@darkfiber/sim/Runtime"
 import { World } from "@darkfiber/sim/World"
@@ -24,8 +24,8 @@ import type { LeasedProgram } from "@darkfiber/sockets/Leased"
 import type { Effect } from "effect"
 import type { Setting } from "./Options.ts"
 
-/** Memory of a host. */
-const MEMORY = 1024 ** 3
+/** Memory of a host that says nothing else, bytes. */
+export const MEMORY = 1024 ** 3
 /** A point-to-point wire of the rival carries a PPP header of 2 bytes where a frame has 14 of Ethernet. */
 const PPP_OVERHEAD = 2 - 14
 /** Its CSMA wire carries the Ethernet header and 4 bytes of check sequence, no preamble and no gap. */
@@ -46,22 +46,22 @@ export class Machine {
   readonly host: Host
   readonly sockets: HostSockets.HostSockets
   readonly group: FiberGroup
-  readonly nics: Array<Nic>
+  nics: ReadonlyArray<Nic>
 
-  constructor(bed: Testbed, name: string) {
+  constructor(bed: Testbed, name: string, memoryBytes: number) {
     this.bed = bed
     const profile = HostSockets.linux6x
     this.host = new Host(bed.world, {
       name,
       profile: linux6x,
       cores: 1,
-      memoryBytes: MEMORY,
+      memoryBytes,
       costTable: bed.costs,
-      sysctls: bed.sysctls
+      sysctls: [HostSockets.sysctls(profile, memoryBytes)]
     })
     this.host.boot.run()
     this.group = bed.runtime.group(this.host.island, name)
-    this.sockets = HostSockets.attach(this.host, { profile, fibers: this.group, memoryBytes: MEMORY })
+    this.sockets = HostSockets.attach(this.host, { profile, fibers: this.group, memoryBytes })
     this.nics = []
     if (this.host.init.loopback !== null) Device.up(this.host.init.loopback)
     const buffer = bed.setting.buffer * 2 // half of a buffer is window (tcp_adv_win_scale 1)
@@ -85,7 +85,7 @@ export class Machine {
       checksums: setting.filled ? "filled" : "carried"
     })
     nic.connect(end)
-    this.nics.push(nic)
+    this.nics = added(this.nics, nic)
     const igb = new Igb(this.host, this.host.init, name, nic)
     const { dev } = igb
     if (!setting.gro) igb.setFeature(FEATURE_GRO, false)
@@ -102,12 +102,14 @@ export class Machine {
     if (mac !== null) must(`neighbour of ${host.name}`, host.neighbours.set(host.cores[0]!, dev, address, mac))
   }
 
-  start(name: string, program: Program): void {
+  /** @param files descriptors it may have, when it needs more than usual */
+  start(name: string, program: Program, files = 0): void {
     const { processes } = this.sockets
     const net = this.host.init
+    const options = files === 0 ? {} : { nofile: { soft: files, hard: files } }
     const started = this.bed.setting.leased
-      ? processes.spawnLeased(name, net, program.leased())
-      : processes.spawn(name, net, program.fiber())
+      ? processes.spawnLeased(name, net, program.leased(), options)
+      : processes.spawn(name, net, program.fiber(), options)
     if (typeof started === "number") throw new Error(`${this.host.name}: ${name}: errno ${-started}`)
   }
 
@@ -122,8 +124,6 @@ export class Testbed {
   readonly world: World
   readonly runtime: Runtime
   readonly costs: CostTable.CostTable
-  /** Of all hosts: they have the same memory. */
-  readonly sysctls: ReadonlyArray<ReadonlyArray<SysctlDefault>>
   readonly machines: Array<Machine>
   readonly boxes: Array<Schedulable>
   readonly links: Array<Link>
@@ -137,15 +137,14 @@ export class Testbed {
     const costs = CostTable.make("bench")
     if (!(costs instanceof CostTable.CostTable)) throw new Error(costs.faults.join("; "))
     this.costs = costs
-    this.sysctls = [HostSockets.sysctls(HostSockets.linux6x, MEMORY)]
     this.machines = []
     this.boxes = []
     this.links = []
     this.macs = 0x020000000000
   }
 
-  machine(name: string): Machine {
-    const machine = new Machine(this, name)
+  machine(name: string, memoryBytes: number = MEMORY): Machine {
+    const machine = new Machine(this, name, memoryBytes)
     this.machines.push(machine)
     return machine
   }
