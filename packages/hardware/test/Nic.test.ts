@@ -486,7 +486,10 @@ describe("TSO", () => {
           last ? room : Math.min(room, 800 + (cuts[cut % cuts.length]! % 2500))
         )
         pages.bytes.set(payload.subarray(at, at + size), pages.offset(page) + offset)
-        packet.frags.set([page, offset, size], packet.fragCount * 3)
+        const row = packet.fragCount * 3
+        packet.setFrag(row, page)
+        packet.setFrag(row + 1, offset)
+        packet.setFrag(row + 2, size)
         packet.fragCount++
         at += size
         cut++

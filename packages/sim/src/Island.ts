@@ -6,6 +6,7 @@
  * is left; run the cores' due turns in core order and go back if they made mail; then resume processes and go back if
  * they made work. docs/DETERMINISM.md states this once.
  */
+import { added } from "./Exact.ts"
 import { type Actor, KIND_FRAME, type Schedulable, type Turn } from "./Actor.ts"
 import { EventQueue, SEQUENCE_SPAN } from "./hot/EventQueue.ts"
 import { Fingerprint, hashFrame } from "./Fingerprint.ts"
@@ -37,12 +38,12 @@ export class Island {
   readonly trace: Trace
   readonly ledger: Ledger
   readonly fingerprint: Fingerprint
-  readonly actors: Array<Schedulable>
+  actors: ReadonlyArray<Schedulable>
   /** Whose lent function runs on the stack of a core (Lender); null while none does. */
   inside: Schedulable | null
   /** True in the process phase of an instant. */
   resuming: boolean
-  private readonly turns: Array<Turn>
+  private turns: ReadonlyArray<Turn>
   private dueTurns: number
   private waiting: Array<Actor>
   private batch: Array<Actor>
@@ -99,12 +100,12 @@ export class Island {
 
   /** Gives an actor its slot. */
   register(actor: Schedulable): number {
-    this.actors.push(actor)
+    this.actors = added(this.actors, actor)
     return this.actors.length - 1
   }
 
   addTurn(turn: Turn): void {
-    this.turns.push(turn)
+    this.turns = added(this.turns, turn)
   }
 
   /** A source of events: an actor of this island, or the far end of a link into it. */

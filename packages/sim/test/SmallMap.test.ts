@@ -47,4 +47,13 @@ describe("Exact", () => {
     assert.deepStrictEqual(Exact.placed(list, 0, 9), [9, 2])
     assert.deepStrictEqual(list, [1, 2])
   })
+
+  it("grows to any length", () => {
+    let list: Array<number> = []
+    for (let i = 0; i < 1000; i++) list = Exact.added(list, i)
+    assert.deepStrictEqual(
+      list,
+      Array.from({ length: 1000 }, (_, i) => i)
+    )
+  })
 })

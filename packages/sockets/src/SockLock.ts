@@ -7,6 +7,7 @@ import type { Sock } from "@darkfiber/kernel-net/Sock"
 import * as Points from "./Points.ts"
 import type { Socket } from "./Socket.ts"
 import { UNINTERRUPTIBLE, type Task } from "./Task.ts"
+import { WaitQueue } from "./WaitQueue.ts"
 
 /** A soft IRQ or a step takes the spin lock: spins until its last holder has let go. */
 export const spin = (core: Core, sk: Sock): void => {
@@ -22,6 +23,7 @@ export const lockSock = (core: Core, task: Task, socket: Socket): boolean => {
   const sk = socket.sk
   spin(core, sk)
   if (sk.owned) {
+    socket.lockWait ??= new WaitQueue()
     socket.lockWait.addExclusive(task.waiter)
     task.runQueue.scheduler.sleep(task, core.time)
     task.state = UNINTERRUPTIBLE
@@ -41,5 +43,6 @@ export const releaseSock = (core: Core, socket: Socket): void => {
   sk.released(core)
   sk.owned = false
   sk.releasedAt = core.time
-  if (socket.lockWait.isActive()) socket.lockWait.wake(core, 1, 0)
+  const { lockWait } = socket
+  if (lockWait !== null && lockWait.isActive()) lockWait.wake(core, 1, 0)
 }

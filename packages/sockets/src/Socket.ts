@@ -100,8 +100,8 @@ export class Socket implements SockWaiters {
   readonly sk: Sock
   /** Tasks and epoll entries that wait for this socket. */
   readonly wait: WaitQueue
-  /** Tasks that wait for the socket lock (sk_lock.wq). */
-  readonly lockWait: WaitQueue
+  /** Tasks that wait for the socket lock (sk_lock.wq); null until one has to. */
+  lockWait: WaitQueue | null
   state: number
   file: File | null
   /** SO_RCVTIMEO, SO_SNDTIMEO in ns; FOREVER for none. */
@@ -124,7 +124,7 @@ export class Socket implements SockWaiters {
     this.ops = ops
     this.sk = sk
     this.wait = new WaitQueue()
-    this.lockWait = new WaitQueue()
+    this.lockWait = null
     this.state = SS_UNCONNECTED
     this.file = null
     this.receiveTimeout = FOREVER

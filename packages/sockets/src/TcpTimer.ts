@@ -4,7 +4,7 @@
  */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
 import { KernelTimer, type TimerOwner as KernelTimerOwner } from "@darkfiber/kernel-net/Timers"
-import type { TcpTimer, TimerOwner } from "@darkfiber/tcp/TcpHost"
+import { type TcpTimer, TIMER_REQUEST, type TimerOwner } from "@darkfiber/tcp/TcpHost"
 import type { TcpSock } from "@darkfiber/tcp/TcpSock"
 import { HrTimer, type TimerFunction } from "./HrTimers.ts"
 import type { RunQueue } from "./RunQueue.ts"
@@ -33,7 +33,9 @@ export class GlueTimer implements TcpTimer, KernelTimerOwner {
 
   cancel(): void {
     this.deadline = -1
-    this.glue.host.timers.cancel(this.timer)
+    // A request that goes takes its timer along: the wheel would keep both for the rest of the second.
+    if (this.kind === TIMER_REQUEST) this.glue.host.timers.wheel.remove(this.timer)
+    else this.glue.host.timers.cancel(this.timer)
   }
 
   /** TCP's own code is nobody's but the core's. */

@@ -12,6 +12,7 @@
  *
  * Every nanosecond of a core is booked to exactly one of us, sy, hi, si, id (`usage`).
  */
+import { added } from "@darkfiber/sim/Exact"
 import { KIND_TURN, Turn } from "@darkfiber/sim/Actor"
 import type { Island } from "@darkfiber/sim/Island"
 import {
@@ -84,7 +85,7 @@ export class Core extends Turn {
   /** 1 normally; a slow core has more: every charge is multiplied. */
   slowness: number
   /** Hard IRQs taken, by line. */
-  readonly irqCounts: Array<number>
+  irqCounts: Array<number>
   /** Raised soft IRQ vectors, a bit each. */
   softirqPending: number
   /** Set by the scheduler: soft IRQs end early in favour of a task (need_resched). */
@@ -94,9 +95,9 @@ export class Core extends Turn {
   /** The row of the core's numbers, and where it begins. */
   private readonly f: Float64Array
   private readonly at: number
-  private readonly handlers: Array<InterruptHandler>
+  private handlers: ReadonlyArray<InterruptHandler>
   private readonly vectors: Array<SoftirqHandler | null>
-  private readonly raisedAt: Array<number>
+  private raisedAt: Array<number>
   private linesPending: number
   private bucket: number
   /** True while its own code runs: it will look at its lines by itself. */
@@ -182,9 +183,9 @@ export class Core extends Turn {
   requestIrq(handler: InterruptHandler): number {
     const line = this.handlers.length
     if (line >= 31) throw new Error(`${this.name} has no free interrupt line`)
-    this.handlers.push(handler)
-    this.irqCounts.push(0)
-    this.raisedAt.push(0)
+    this.handlers = added(this.handlers, handler)
+    this.irqCounts = added(this.irqCounts, 0)
+    this.raisedAt = added(this.raisedAt, 0)
     return line
   }
 
