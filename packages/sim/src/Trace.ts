@@ -46,7 +46,7 @@ export class Trace {
     this.count = 0
     this.limit = 4_000_000
     this.lost = 0
-    this.kin = new Float64Array(0)
+    this.kin = NO_ROWS
     this.kinCount = 0
     this.watch = null
     this.idBase = islandIndex * 4294967296
