@@ -1,4 +1,5 @@
 /** What the tests of this package share: a sink, frames, the conservation law. */
+import assert from "node:assert/strict"
 import { Actor, KIND_FRAME } from "@darkfiber/sim/Actor"
 import type { Island } from "@darkfiber/sim/Island"
 import { World } from "@darkfiber/sim/World"
@@ -9,6 +10,7 @@ import * as MacAddress from "@darkfiber/wire/MacAddress"
 import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Udp from "@darkfiber/wire/Udp"
 import type { LinkEnd } from "../src/link/LinkEnd.ts"
+import type { Nic } from "../src/nic/Nic.ts"
 
 export interface Arrival {
   readonly time: number
@@ -134,4 +136,11 @@ export const tcp = (payload: number, flags: number, sequence: number): Uint8Arra
 export const sinksOn = (seed = 1): { readonly world: World; readonly a: Sink; readonly b: Sink } => {
   const world = new World(seed)
   return { world, a: new Sink(world.newIsland("a"), "a"), b: new Sink(world.newIsland("b"), "b") }
+}
+
+/** One counter of `ethtool -S`. */
+export const statistic = (nic: Nic, name: string): number => {
+  const row = nic.statistics().find(([key]) => key === name)
+  assert.ok(row !== undefined, `no counter ${name}`)
+  return row[1]
 }

@@ -16,7 +16,7 @@ import type { NicOptions } from "../src/nic/NicOptions.ts"
 import { nextLevel } from "../src/nic/Vector.ts"
 import * as Reasons from "../src/Reasons.ts"
 import { Driver, FRAME_COST, IRQ_COST } from "./Driver.ts"
-import { drops, imbalance, ip, Sink, tcp, udp } from "./Kit.ts"
+import { drops, imbalance, ip, Sink, statistic as value, tcp, udp } from "./Kit.ts"
 
 const GIGABIT = 1_000_000_000
 
@@ -38,12 +38,6 @@ const setting = (options: Partial<NicOptions>, wire: Partial<LinkOptions> = {}, 
   nic.connect(link.a)
   peer.plug(link.b)
   return { world, nic, driver, peer, link }
-}
-
-const value = (nic: Nic, name: string): number => {
-  const row = nic.statistics().find(([key]) => key === name)
-  assert.ok(row !== undefined, `no counter ${name}`)
-  return row[1]
 }
 
 describe("receiving", () => {

@@ -233,7 +233,9 @@ class TcpOps implements SocketOps {
     const peek = (flags & MSG_PEEK) !== 0
     const read = this.receiveStep(task, socket, sock, flags)
     if (read > 0) task.moved += read
-    if (read > 0 && !peek && task.moved < task.r2 && Stream.inputBytes(sock) > 0) return CALL_MORE
+    // A read stops before the urgent byte.
+    const goesOn = task.moved < task.r2 && Stream.inputBytes(sock) > 0 && !Urgent.isAtMark(sock)
+    if (read > 0 && !peek && goesOn) return CALL_MORE
     if (task.moved > 0 && !peek) Stream.recvDone(sock, task.moved)
     releaseSock(core, socket)
     task.phase = 0
