@@ -121,6 +121,10 @@ const idSpan = 4_294_967_296
 /**
  * Where time goes backwards along a journey: of one packet, on one core of one island, rows have to ascend in the order in
  * which they were written; and a packet is nowhere before it is where it was born.
+ *
+ * One thing is allowed: an interrupt inside a step of a task is written after the whole step, with its own time
+ * (docs/decisions/steps-and-interrupts.md). It meets the same packet when the step copies one frame of a super-segment,
+ * whose frames share an id, and the interrupt brings the next.
  */
 export const backwards = (islands: ReadonlyArray<Island>): ReadonlyArray<Backwards> => {
   const found: Array<Backwards> = []
@@ -133,15 +137,19 @@ export const backwards = (islands: ReadonlyArray<Island>): ReadonlyArray<Backwar
     }
   })
   for (const records of all) {
-    const last = new Map<string, TraceRecord>()
+    const inTask = new Map<string, TraceRecord>()
+    const inInterrupt = new Map<string, TraceRecord>()
     for (const record of records) {
       if (record.packet === 0) continue
       const birth = births.get(record.packet)
       if (birth !== undefined && record.time < birth.time) found.push({ before: birth, after: record })
       const place = `${record.packet}#${record.core}`
-      const before = last.get(place)
-      if (before !== undefined && record.time < before.time) found.push({ before, after: record })
-      last.set(place, record)
+      const isTask = record.context === "process"
+      for (const last of isTask ? [inTask, inInterrupt] : [inInterrupt]) {
+        const before = last.get(place)
+        if (before !== undefined && record.time < before.time) found.push({ before, after: record })
+      }
+      ;(isTask ? inTask : inInterrupt).set(place, record)
     }
   }
   return found

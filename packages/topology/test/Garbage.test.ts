@@ -102,6 +102,11 @@ describe("a defect", () => {
   /** Makes the actor throw at its next poll after `time`. */
   const plant = (actor: Schedulable, time: number): void => {
     const dispatch = actor.dispatch.bind(actor)
+    const takeAlone = actor.takeAlone.bind(actor)
+    actor.takeAlone = (kind, a, b, now) => {
+      if (now >= time) throw new Error("planted")
+      return takeAlone(kind, a, b, now)
+    }
     actor.dispatch = (now) => {
       if (now >= time) throw new Error("planted")
       dispatch(now)
