@@ -23,6 +23,11 @@ export interface SysctlDefault {
   readonly normalize?: (text: string) => string | null
 }
 
+/** Who is told when a table's values have changed. */
+export interface SysctlWatcher {
+  sysctlsChanged(): void
+}
+
 const WIDTH_MAX = 3
 const slots = new Map<string, number>()
 let slotCount = 0
@@ -148,13 +153,26 @@ export class SysctlTable {
   private own: boolean
   /** Texts that were set. */
   private texts: Map<string, string> | null
+  /** Who keeps what it computed from the values. */
+  private watchers: Array<SysctlWatcher> | null
 
   constructor(defaults: SysctlDefaults, parent: SysctlTable | null) {
     this.defaults = defaults
     this.numbers = defaults.numbers
     this.own = false
     this.texts = null
+    this.watchers = null
     if (parent !== null) this.inherit(parent)
+  }
+
+  /** Whether `numbers` may belong to other tables too, and so never changes. */
+  get isShared(): boolean {
+    return !this.own
+  }
+
+  /** Tells `watcher` of each change from now on. */
+  watch(watcher: SysctlWatcher): void {
+    this.watchers = this.watchers === null ? [watcher] : [...this.watchers, watcher]
   }
 
   /** The first number of a sysctl by its slot. */
@@ -213,6 +231,7 @@ export class SysctlTable {
       this.numbers = edition ?? changed(this.numbers, slot, value)
     } else if (slot < this.numbers.length) this.numbers[slot] = value
     else this.numbers = changed(this.numbers, slot, value)
+    this.tell()
   }
 
   /** Adds the sysctls of a module that is loaded, with their defaults (Linux: register_net_sysctl). */
@@ -227,6 +246,12 @@ export class SysctlTable {
   private putText(name: string, text: string): void {
     this.texts ??= new Map()
     this.texts.set(name, text)
+    this.tell()
+  }
+
+  private tell(): void {
+    if (this.watchers === null) return
+    for (const watcher of this.watchers) watcher.sysctlsChanged()
   }
 
   private inherit(parent: SysctlTable): void {

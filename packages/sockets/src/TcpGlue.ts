@@ -36,7 +36,7 @@ import {
 } from "@darkfiber/tcp/TcpHost"
 import * as Points from "./Points.ts"
 import { Tcp } from "@darkfiber/tcp/Tcp"
-import { TcpNet } from "@darkfiber/tcp/TcpNet"
+import type { TcpNet } from "@darkfiber/tcp/TcpNet"
 import { TcpSock } from "@darkfiber/tcp/TcpSock"
 import * as Xmit from "@darkfiber/tcp/Xmit"
 import * as Ipv4 from "@darkfiber/wire/Ipv4"
@@ -106,8 +106,7 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
   netOf(net: Netns): TcpNet {
     let known = this.nets.get(net.id)
     if (known === undefined) {
-      const sysctl = TcpSysctls.ofNetns(net, this.profile, this.memoryBytes)
-      known = new TcpNet(net.id, sysctl, net, new TcpSysctls.NetnsTexts(net))
+      known = TcpSysctls.tcpNetOf(net, this.profile, this.memoryBytes)
       known.reservedPorts = net.reservedPorts
       this.nets.set(net.id, known)
       net.extensions.set("tcp", known)

@@ -7,7 +7,7 @@ import * as Congestions from "@darkfiber/tcp/Congestions"
 import * as FastOpenKey from "@darkfiber/tcp/FastOpenKey"
 import type { TcpProfile } from "@darkfiber/tcp/Profile"
 import { type SysctlField, sysctlNames, type TcpSysctl } from "@darkfiber/tcp/Sysctl"
-import type { SysctlTexts } from "@darkfiber/tcp/TcpNet"
+import { type SysctlTexts, TcpNet } from "@darkfiber/tcp/TcpNet"
 
 const CONGESTION_CONTROL = "net.ipv4.tcp_congestion_control"
 const FASTOPEN_KEY = "net.ipv4.tcp_fastopen_key"
@@ -80,57 +80,69 @@ const makeSlice = (profile: TcpProfile, memoryBytes: number): ReadonlyArray<Sysc
   return entries
 }
 
-/** A TcpSysctl whose fields are places in a namespace's table. */
-class NetnsSysctl {
-  readonly table: Sysctl.SysctlTable
-
-  constructor(net: Netns) {
-    this.table = net.sysctl
-  }
-}
-
-const places = new Map<SysctlField, number>()
+/** Fields that have a place in a namespace's table. */
+const places: Array<readonly [field: SysctlField, slot: number]> = []
 for (const [name, fields] of Object.entries(sysctlNames)) {
   const slot = Sysctl.define(name)
-  fields.forEach((field, i) => places.set(field, slot + i))
-}
-for (const [field, slot] of places) {
-  Object.defineProperty(NetnsSysctl.prototype, field, {
-    get(this: NetnsSysctl): number {
-      return this.table.numbers[slot]!
-    },
-    set(this: NetnsSysctl, value: number) {
-      this.table.put(slot, value)
-    }
-  })
+  fields.forEach((field, i) => places.push([field, slot + i]))
 }
 
-/** The algorithm of new sockets: the sysctl is its name, TCP reads a place in the list. */
-const linkCongestion = (linked: NetnsSysctl, fallback: number): void => {
-  Object.defineProperty(linked, "congestionControl", {
-    get: (): number => {
-      const text = linked.table.writtenText(CONGESTION_CONTROL)
-      return text === null ? fallback : Congestions.find(text)
-    },
-    set: (value: number) => {
-      linked.table.set(CONGESTION_CONTROL, Congestions.algorithms[value]!.name)
-    }
-  })
+/** Records by the defaults, the table's values and the algorithm: namespaces that are alike share one. */
+const records = new WeakMap<ReadonlyArray<Sysctl.SysctlDefault>, WeakMap<Float64Array, Map<number, TcpSysctl>>>()
+
+const recordOf = (table: Sysctl.SysctlTable, profile: TcpProfile, memoryBytes: number): TcpSysctl => {
+  const text = table.writtenText(CONGESTION_CONTROL)
+  const algorithm = text === null ? profile.sysctl(memoryBytes).congestionControl : Congestions.find(text)
+  if (!table.isShared) return makeRecord(table.numbers, algorithm, profile, memoryBytes)
+  const key = slice(profile, memoryBytes)
+  const byValues = records.get(key) ?? new WeakMap<Float64Array, Map<number, TcpSysctl>>()
+  records.set(key, byValues)
+  const byAlgorithm = byValues.get(table.numbers) ?? new Map<number, TcpSysctl>()
+  byValues.set(table.numbers, byAlgorithm)
+  const record = byAlgorithm.get(algorithm) ?? makeRecord(table.numbers, algorithm, profile, memoryBytes)
+  byAlgorithm.set(algorithm, record)
+  return record
 }
 
-/** The sysctls of one namespace as TCP reads them; fields without a name keep the profile's values. */
-export const ofNetns = (net: Netns, profile: TcpProfile, memoryBytes: number): TcpSysctl => {
-  const linked = new NetnsSysctl(net)
-  const defaults = profile.sysctl(memoryBytes)
-  for (const field of Object.keys(defaults) as Array<SysctlField>) {
-    if (field === "congestionControl") linkCongestion(linked, defaults.congestionControl)
-    else if (!places.has(field)) Object.defineProperty(linked, field, { value: defaults[field], writable: true })
+const makeRecord = (values: Float64Array, algorithm: number, profile: TcpProfile, memoryBytes: number): TcpSysctl => {
+  const record = profile.sysctl(memoryBytes)
+  for (const [field, slot] of places) record[field] = values[slot]!
+  record.congestionControl = algorithm
+  return record
+}
+
+/**
+ * Keeps a namespace's record of TCP's sysctls to what its table says; fields without a name keep the profile's values. A
+ * record is never written to: a change gives the namespace another one.
+ */
+class NetnsSysctls implements Sysctl.SysctlWatcher {
+  private readonly tcpNet: TcpNet
+  private readonly table: Sysctl.SysctlTable
+  private readonly profile: TcpProfile
+  private readonly memoryBytes: number
+
+  constructor(tcpNet: TcpNet, table: Sysctl.SysctlTable, profile: TcpProfile, memoryBytes: number) {
+    this.tcpNet = tcpNet
+    this.table = table
+    this.profile = profile
+    this.memoryBytes = memoryBytes
   }
-  return linked as unknown as TcpSysctl
+
+  sysctlsChanged(): void {
+    this.tcpNet.sysctl = recordOf(this.table, this.profile, this.memoryBytes)
+  }
+}
+
+/** The share of TCP of one namespace, whose sysctls are the table's. */
+export const tcpNetOf = (net: Netns, profile: TcpProfile, memoryBytes: number): TcpNet => {
+  const sysctl = recordOf(net.sysctl, profile, memoryBytes)
+  const tcpNet = new TcpNet(net.id, sysctl, net, new NetnsTexts(net))
+  net.sysctl.watch(new NetnsSysctls(tcpNet, net.sysctl, profile, memoryBytes))
+  return tcpNet
 }
 
 /** The sysctls of one namespace that are texts. */
-export class NetnsTexts implements SysctlTexts {
+class NetnsTexts implements SysctlTexts {
   private readonly table: Sysctl.SysctlTable
 
   constructor(net: Netns) {

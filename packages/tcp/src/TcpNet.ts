@@ -16,7 +16,8 @@ export interface SysctlTexts {
 export class TcpNet {
   /** Below 2^16, unique within the host. */
   readonly id: number
-  readonly sysctl: TcpSysctl
+  /** Replaced, not changed, by a host whose namespaces share such records. */
+  sysctl: TcpSysctl
   /** Counters.ts gives the positions. */
   readonly mib: Float64Array
   /** The host's namespace object. */
