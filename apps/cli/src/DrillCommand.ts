@@ -18,6 +18,10 @@ const flags = {
     Flag.withDescription("how far an event may be off in virtual time"),
     Flag.withDefault("1ms")
   ),
+  strictSegments: Flag.Boolean("strict-segments").pipe(
+    Flag.withDescription("a super-segment of the script has to be sent as one; pieces in a row are not put together"),
+    Flag.withDefault(false)
+  ),
   seed: Options.seed,
   kernel: Flag.Literals("kernel", ["3.10", "6.x"]).pipe(
     Flag.withDescription("kernel profile"),
@@ -36,7 +40,8 @@ export const drill = Command.make("drill", flags, (options) =>
     const tolerance = Units.duration(options.tolerance)
     if (tolerance === undefined)
       return yield* badInput(`--tolerance: "${options.tolerance}" is no duration such as 1ms`)
-    const settings = { ...Drill.defaults, seed: options.seed, kernel: options.kernel, tolerance }
+    const { kernel, seed, strictSegments } = options
+    const settings = { ...Drill.defaults, seed, kernel, tolerance, strictSegments }
     const reports: Array<Drill.Report> = []
     const unreadable: Array<string> = []
     for (const name of options.files) {

@@ -288,6 +288,33 @@ links: [{ endpoints: ["a:eth0", "r:port1"] }, { endpoints: ["r:port2", "b:eth0"]
   })
 })
 
+describe("drill", () => {
+  const pieces = `0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
++0 bind(3, ..., ...) = 0
++0 listen(3, 1) = 0
++0 < S 0:0(0) win 32792 <mss 1000>
++0 > S. 0:0(0) ack 1 <mss 1460>
++.1 < . 1:1(0) ack 1 win 32792
++0 accept(3, ..., ...) = 4
++0 setsockopt(4, SOL_TCP, TCP_NODELAY, [1], 4) = 0
++0 write(4, ..., 1000) = 1000
++0 write(4, ..., 1000) = 1000
++0 > P. 1:2001(2000) ack 1
+`
+
+  it("says how super-segments were compared, and with --strict-segments takes no pieces for one", async () => {
+    const script = file("pieces.pkt", pieces)
+    const loose = await run("drill", script, "--json")
+    assert.deepStrictEqual(JSON.parse(loose.stdout), [
+      { script, result: "pass", line: 0, reason: "", superSegments: "pieces" }
+    ])
+    const strict = await run("drill", script, "--json", "--strict-segments")
+    const [report] = JSON.parse(strict.stdout)
+    assert.deepInclude(report, { result: "fail", line: 11, superSegments: "strict" })
+    assert.include((await run("drill", script)).stdout, "super-segments: pieces in a row are put together\n")
+  })
+})
+
 describe("lab and bench", () => {
   it("lists every lab of the table and marks those not built yet", async () => {
     const said = await run("lab", "--list")

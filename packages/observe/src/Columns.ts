@@ -31,6 +31,12 @@ export const general = (value: number, digits = 6): string => {
 /** Hexadecimal without prefix, `width` digits at least. */
 export const hex = (value: number, width = 1): string => value.toString(16).padStart(width, "0")
 
+/** Four bytes as a machine with the least significant byte first reads them, eight capital digits: addresses in /proc. */
+export const machineHex = (value: number): string => {
+  const swapped = ((value & 0xff) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)
+  return hex(swapped >>> 0, 8).toUpperCase()
+}
+
 /** Nanoseconds as seconds with six digits: the time column of tcpdump -tt and of traces. */
 export const seconds = (nanos: number, digits = 6): string => {
   const whole = Math.floor(nanos / 1_000_000_000)

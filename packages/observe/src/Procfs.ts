@@ -12,9 +12,10 @@ import { now, type Place } from "./Machine.ts"
 import { driverOf } from "./Nics.ts"
 import * as ProcessText from "./ProcessText.ts"
 import * as ProcessView from "./ProcessView.ts"
+import * as ProcSockets from "./ProcSockets.ts"
 import * as ProcText from "./ProcText.ts"
 import * as Routes from "./Routes.ts"
-import { formatArp } from "./RouteText.ts"
+import { formatArp, procRoute } from "./RouteText.ts"
 import * as Sockets from "./Sockets.ts"
 import * as Sysctls from "./Sysctls.ts"
 import { formatConntrack } from "./TableText.ts"
@@ -29,6 +30,10 @@ const files: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["/proc/net/snmp", (place) => procSnmp(counters(place))],
   ["/proc/net/netstat", (place) => procNetstat(counters(place))],
   ["/proc/net/sockstat", (place) => ProcText.sockstat(Sockets.sockstat(place))],
+  ["/proc/net/tcp", ProcSockets.tcp],
+  ["/proc/net/udp", ProcSockets.udp],
+  ["/proc/net/icmp", ProcSockets.icmp],
+  ["/proc/net/route", (place) => procRoute(Routes.list(place.net))],
   ["/proc/net/softnet_stat", (place) => ProcText.softnetStat(Hosts.softnet(place), isOld(place) ? 11 : 15)],
   ["/proc/net/arp", (place) => formatArp(Routes.neighbours(place.net, now(place)))],
   ["/proc/net/nf_conntrack", conntrack],

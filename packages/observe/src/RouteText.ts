@@ -4,7 +4,7 @@
 import * as RouteMetrics from "@darkfiber/kernel-net/RouteMetrics"
 import * as Ipv4Address from "@darkfiber/wire/Ipv4Address"
 import * as MacAddress from "@darkfiber/wire/MacAddress"
-import { left } from "./Columns.ts"
+import { hex, left, lines, machineHex } from "./Columns.ts"
 
 export type RouteType = "unicast" | "local" | "broadcast" | "multicast" | "blackhole" | "unreachable" | "prohibit"
 
@@ -159,4 +159,53 @@ export const formatRouteTable = (routes: ReadonlyArray<RouteRecord>): string => 
     return `${cells.join(" ")}\n`
   }
   return heading + routes.map(row).join("")
+}
+
+const RTF_UP = 1
+const RTF_GATEWAY = 2
+const RTF_HOST = 4
+const RTF_REJECT = 0x200
+/** Header bytes that /proc/net/route adds to advmss, and the width of its lines. */
+const ADVMSS_HEADERS = 40
+const PROC_WIDTH = 127
+
+/** /proc/net/route (Linux: fib_route_seq_show). */
+export const procRoute = (routes: ReadonlyArray<RouteRecord>): string => {
+  const names = [
+    "Iface",
+    "Destination",
+    "Gateway ",
+    "Flags",
+    "RefCnt",
+    "Use",
+    "Metric",
+    "Mask",
+    "",
+    "MTU",
+    "Window",
+    "IRTT"
+  ]
+  const row = (route: RouteRecord): string => {
+    const isReject = route.type === "unreachable" || route.type === "prohibit"
+    const flags =
+      RTF_UP |
+      (route.gateway === 0 ? 0 : RTF_GATEWAY) |
+      (route.prefixLength === 32 ? RTF_HOST : 0) |
+      (isReject ? RTF_REJECT : 0)
+    const advmss = route.metrics[RouteMetrics.RTAX_ADVMSS]!
+    return [
+      route.device === "" ? "*" : route.device,
+      machineHex(route.destination),
+      machineHex(route.gateway),
+      hex(flags, 4).toUpperCase(),
+      0,
+      0,
+      route.metric,
+      machineHex(Ipv4Address.mask(route.prefixLength)),
+      advmss === 0 ? 0 : advmss + ADVMSS_HEADERS,
+      route.metrics[RouteMetrics.RTAX_WINDOW]!,
+      0
+    ].join("\t")
+  }
+  return lines([names.join("\t"), ...routes.map(row)].map((line) => line.padEnd(PROC_WIDTH)))
 }

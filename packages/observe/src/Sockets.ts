@@ -15,8 +15,8 @@ import type { SockstatRecord } from "./ProcText.ts"
 import type { SocketMemory, SocketRecord, SocketState, SocketSummary } from "./SsText.ts"
 import { tcpInfo, tcpMemory } from "./TcpInfoView.ts"
 
-const UDP = 17
-const ICMP = 1
+export const UDP = 17
+export const ICMP = 1
 
 const states: ReadonlyMap<number, SocketState> = new Map([
   [State.ESTABLISHED, "ESTAB"],
@@ -50,6 +50,10 @@ const opened = (machine: Machine): ReadonlyMap<Sock, { readonly socket: Socket; 
   }
   return found
 }
+
+/** Sockets of the namespace that a process holds. */
+export const openedIn = (place: Place): ReadonlyArray<Sock> =>
+  [...opened(place).keys()].filter((sk) => sk.net === place.net)
 
 /** Every socket of the namespace: listeners, then TCP by addresses and ports, then TCP not bound, UDP, ICMP. */
 export const list = (place: Place): ReadonlyArray<SocketRecord> => {

@@ -62,6 +62,18 @@ describe("views", () => {
       Procfs.read(b, "/proc/net/sockstat")!,
       /^sockets: used 3\nTCP: inuse 2 orphan 0 tw 0 alloc 2 mem \d+\nUDP: inuse 1/
     )
+    const rows = (path: string): ReadonlyArray<string> => Procfs.read(b, path)!.split("\n").slice(1, -1)
+    const [listener, connection, ...more] = rows("/proc/net/tcp")
+    assert.deepEqual(more, [])
+    assert.match(
+      listener!,
+      /^ {3}0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000 {5}0 +0 0 2 /
+    )
+    assert.match(connection!, /^ {3}1: 0200000A:0050 0100000A:[0-9A-F]{4} 08 00000000:0{8} 00:00000000 .* 10 -1 +$/)
+    assert.match(rows("/proc/net/udp").join(), /^ {4}0: 00000000:0035 00000000:0000 07 [^,]*$/)
+    assert.deepEqual(rows("/proc/net/icmp"), [])
+    for (const row of rows("/proc/net/tcp")) assert.equal(row.length, 149)
+    assert.equal(rows("/proc/net/route")[0]!.trim(), "eth0\t0000000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0")
   })
 
   it("counters: what the device counted, the kernel's groups, and differences", () => {

@@ -65,8 +65,8 @@ export interface IpInfo {
 export interface Packet {
   readonly direction: Direction
   readonly ip: IpInfo
-  /** Headers around it that the simulator has not: ipv4, ipv6, gre, mpls, psp. */
-  readonly encapsulation: ReadonlyArray<string>
+  /** What of it the simulator has not, such as `gre encapsulation` or `ICMPv6`. */
+  readonly foreign: ReadonlyArray<string>
   readonly ports: { readonly source: number; readonly destination: number }
   readonly body: TcpSegment | UdpDatagram | IcmpMessage
 }

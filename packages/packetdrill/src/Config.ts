@@ -33,6 +33,7 @@ export interface ConfigDefaults {
   /** ns. */
   readonly tolerance: number
   readonly tolerancePercent: number
+  readonly strictSegments: boolean
 }
 
 /** Symbols that scripts may use without defining them, as run_all.py gives them for IPv4. */
@@ -46,7 +47,7 @@ export const symbols: ReadonlyMap<string, string> = new Map([
 const LOCAL = 0xc0a80001 | 0
 const REMOTE = 0xc0000201 | 0
 
-export const defaults = ({ tolerance, tolerancePercent }: ConfigDefaults): Config => ({
+export const defaults = ({ strictSegments, tolerance, tolerancePercent }: ConfigDefaults): Config => ({
   localAddress: LOCAL,
   localPrefix: 16,
   gateway: LOCAL,
@@ -60,7 +61,7 @@ export const defaults = ({ tolerance, tolerancePercent }: ConfigDefaults): Confi
   tolerancePercent,
   timestampTick: 0,
   scalesTimestampEcho: false,
-  strictSegments: false,
+  strictSegments,
   nonFatalPackets: false,
   nonFatalCalls: false,
   isAnyIp: false
@@ -71,6 +72,9 @@ export interface Refusal {
   readonly line: number
   readonly reason: string
 }
+
+export const asksForStrictSegments = ({ options }: Script): boolean =>
+  options.some(({ name }) => name === "strict_segments")
 
 type Change = Partial<{ -readonly [K in keyof Config]: Config[K] }>
 

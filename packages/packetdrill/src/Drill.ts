@@ -13,7 +13,13 @@ export interface DrillOptions extends Config.ConfigDefaults {
   readonly kernel: "3.10" | "6.x"
 }
 
-export const defaults: DrillOptions = { seed: 1, kernel: "6.x", tolerance: 1_000_000, tolerancePercent: 0 }
+export const defaults: DrillOptions = {
+  seed: 1,
+  kernel: "6.x",
+  tolerance: 1_000_000,
+  tolerancePercent: 0,
+  strictSegments: false
+}
 
 /** A script and how it finds the files its commands name. */
 export interface Source {
@@ -29,7 +35,14 @@ export interface Report {
   /** Of the statement that failed; 0 when all passed. */
   readonly line: number
   readonly reason: string
+  readonly superSegments: SuperSegments
 }
+
+/**
+ * How a packet of the script that is larger than a segment was compared: `pieces`, which may be pieces in a row put together, or
+ * `strict`, with exactly one packet of the host.
+ */
+export type SuperSegments = "pieces" | "strict"
 
 /** A script that cannot be read: not a verdict but wrong input. */
 export interface Unreadable extends Parser.Complaint {
@@ -40,8 +53,12 @@ export const drill = (source: Source, options: DrillOptions): Result.Result<Repo
   const script = Parser.parse(source.text, Config.symbols)
   if (Result.isFailure(script)) return Result.fail({ script: source.name, ...script.failure })
   const verdict = Runner.run(script.success, { ...options, readFile: source.readFile })
-  if (verdict.result === "pass") return Result.succeed({ script: source.name, result: "pass", line: 0, reason: "" })
-  return Result.succeed({ script: source.name, ...verdict })
+  const isStrict = options.strictSegments || Config.asksForStrictSegments(script.success)
+  const superSegments: SuperSegments = isStrict ? "strict" : "pieces"
+  if (verdict.result === "pass") {
+    return Result.succeed({ script: source.name, result: "pass", line: 0, reason: "", superSegments })
+  }
+  return Result.succeed({ script: source.name, ...verdict, superSegments })
 }
 
 /** `file:line:column: message` */
@@ -52,8 +69,15 @@ export const summary = (reports: ReadonlyArray<Report>): string => {
   const count = (result: Report["result"]): number => reports.filter((each) => each.result === result).length
   return (
     `${reports.length} scripts: ${count("pass")} pass, ${count("fail")} fail, ${count("unsupported")} unsupported\n` +
-    "super-segments: compared as sent; pieces in a row are put together unless a script asks for --strict_segments\n"
+    `super-segments: ${superSegments(reports)}\n`
   )
+}
+
+const superSegments = (reports: ReadonlyArray<Report>): string => {
+  const strict = reports.filter((each) => each.superSegments === "strict").length
+  if (strict === reports.length) return "strict, each packet of the script is one packet of the host"
+  const others = strict === 0 ? "" : `; strict in ${strict} scripts`
+  return `pieces in a row are put together${others}`
 }
 
 /** A table, one script a line, with what was wrong below. */

@@ -1,4 +1,10 @@
-/** ICMP types and codes by the names the language has for them (RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1). */
+/**
+ * ICMP types and codes by the names the language has for them (RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1), and the
+ * names that only ICMPv6 has (RFC 4443).
+ */
+
+/** Stands for a type or code that IPv4 has not. */
+export const FOREIGN = -1
 
 const types: Readonly<Record<string, number>> = {
   echo_reply: 0,
@@ -35,6 +41,20 @@ const unreachable: Readonly<Record<string, number>> = {
   precedence_cutoff: 15
 }
 
+const foreignTypes: ReadonlySet<string> = new Set(["packet_too_big"])
+
+const foreignCodes: ReadonlySet<string> = new Set([
+  "no_route",
+  "admin_prohibited",
+  "not_neighbour",
+  "address_unreachable",
+  "exceeded_hop_limit",
+  "exceeded_frag_time",
+  "header_field",
+  "unknown_next_header",
+  "unknown_option"
+])
+
 const numbered = (name: string, prefix: string): number | null => {
   const match = new RegExp(`^${prefix}_([0-9]+)$`).exec(name)
   const value = match === null ? -1 : Number(match[1])
@@ -44,9 +64,12 @@ const numbered = (name: string, prefix: string): number | null => {
 const own = (table: Readonly<Record<string, number>>, name: string): number | null =>
   Object.hasOwn(table, name) ? table[name]! : null
 
-/** A name or `type_N`; null for neither. */
-export const type = (name: string): number | null => numbered(name, "type") ?? own(types, name)
+/** A name or `type_N`; null for neither, {@link FOREIGN} for one of ICMPv6. */
+export const type = (name: string): number | null =>
+  foreignTypes.has(name) ? FOREIGN : (numbered(name, "type") ?? own(types, name))
 
-/** A name that belongs to the type or `code_N`; null for neither. */
+/** A name that belongs to the type or `code_N`; null for neither, {@link FOREIGN} for one of ICMPv6. */
 export const code = (ofType: number, name: string): number | null =>
-  numbered(name, "code") ?? (ofType === types["unreachable"] ? own(unreachable, name) : null)
+  foreignCodes.has(name)
+    ? FOREIGN
+    : (numbered(name, "code") ?? (ofType === types["unreachable"] ? own(unreachable, name) : null))

@@ -12,23 +12,25 @@ const U20_MAX = 0xf_ffff
 
 export const packet = (cursor: Cursor): Packet => {
   const direction = cursor.next().text === "<" ? "in" : "out"
-  const encapsulation = outerHeaders(cursor)
+  const foreign = outerHeaders(cursor).map((name) => `${name} encapsulation`)
   const start = cursor.peek()
   const ip = ipInfo(cursor)
   if (ip.tos._tag === "Ect01" && direction === "in") {
     cursor.fail("[ect01] can only be used with outbound packets", start)
   }
   if (cursor.accept("icmp")) {
-    return { direction, ip, encapsulation, ports: noPorts, body: icmp(cursor) }
+    const body = icmp(cursor)
+    if (body.type === IcmpNames.FOREIGN) foreign.push("ICMPv6")
+    return { direction, ip, foreign, ports: noPorts, body }
   }
   if (cursor.accept("udp")) {
     const ports = portInfo(cursor)
     if (ip.tos._tag === "Ecn") cursor.fail("ECN can only be used with TCP packets", start)
-    return { direction, ip, encapsulation, ports, body: udp(cursor) }
+    return { direction, ip, foreign, ports, body: udp(cursor) }
   }
-  if (cursor.is("encap")) encapsulation.push(psp(cursor))
+  if (cursor.is("encap")) foreign.push(`${psp(cursor)} encapsulation`)
   const ports = portInfo(cursor)
-  return { direction, ip, encapsulation, ports, body: tcp(cursor, direction) }
+  return { direction, ip, foreign, ports, body: tcp(cursor, direction) }
 }
 
 const noPorts = { source: 0, destination: 0 }
@@ -222,18 +224,19 @@ const FRAG_NEEDED = 4
 
 const icmp = (cursor: Cursor): IcmpMessage => {
   const typeToken = cursor.expectKind("word", "an ICMP type")
-  const type = IcmpNames.type(typeToken.text)
+  let type = IcmpNames.type(typeToken.text)
   if (type === null) return cursor.fail(`bad ICMP type ${typeToken.text}`, typeToken)
   let code = 0
   if (cursor.isKind("word")) {
     const token = cursor.next()
     code = IcmpNames.code(type, token.text) ?? cursor.fail(`bad ICMP code ${token.text}`, token)
+    if (code === IcmpNames.FOREIGN) type = IcmpNames.FOREIGN
   }
   let mtu: number | null = null
   const mtuAt = cursor.peek()
   if (cursor.accept("mtu")) {
-    mtu = cursor.u16("ICMPv4 MTU")
-    if (type !== UNREACHABLE || code !== FRAG_NEEDED) {
+    mtu = type === IcmpNames.FOREIGN ? cursor.u32("ICMPv6 MTU") : cursor.u16("ICMPv4 MTU")
+    if (type !== IcmpNames.FOREIGN && (type !== UNREACHABLE || code !== FRAG_NEEDED)) {
       cursor.fail("ICMPv4 MTU is only valid for unreachable frag_needed", mtuAt)
     }
   }

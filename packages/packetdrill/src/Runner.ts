@@ -52,6 +52,8 @@ export const run = (script: Script, options: RunOptions): Verdict => {
   if (Result.isFailure(config)) {
     return { result: "unsupported", line: config.failure.line, reason: config.failure.reason }
   }
+  const foreign = foreignPacket(script)
+  if (foreign !== null) return foreign
   try {
     new Runner(script, config.success, options).run()
     return { result: "pass" }
@@ -212,7 +214,6 @@ class Runner {
   // ---- packets ----
 
   private inject(packet: Packet, due: Timing.Due): void {
-    refuseForeign(packet)
     const flow = this.packets.flowFor(packet)
     this.waitUntil(due, "inbound packet")
     this.packets.received(packet, flow)
@@ -225,7 +226,6 @@ class Runner {
   }
 
   private expect(packet: Packet, due: Timing.Due): void {
-    refuseForeign(packet)
     const flow = this.packets.flowFor(packet)
     const expectation = new Expectation(packet, flow, this.config.strictSegments)
     const { host } = this
@@ -347,9 +347,13 @@ class Runner {
   }
 }
 
-const refuseForeign = (packet: Packet): void => {
-  const [outer] = packet.encapsulation
-  if (outer !== undefined) throw new Unsupported(`${outer} encapsulation`)
+/** A packet that the simulator has not makes the whole script one that cannot be judged, whatever stands before. */
+const foreignPacket = ({ statements }: Script): Verdict | null => {
+  for (const { action, line } of statements) {
+    const what = action._tag === "Packet" ? action.packet.foreign[0] : undefined
+    if (what !== undefined) return { result: "unsupported", line, reason: `unsupported: ${what}` }
+  }
+  return null
 }
 
 const isAbsolute = (time: Statement["time"]): boolean => time._tag === "Absolute" || time._tag === "AbsoluteRange"

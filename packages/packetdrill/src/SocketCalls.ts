@@ -5,7 +5,7 @@ import type { Errno } from "@darkfiber/sockets/SystemError"
 import { Effect } from "effect"
 import type { SystemCall } from "./Ast.ts"
 import { type CallPlan, type CallState, type Planner } from "./CallState.ts"
-import { BadCall, Unsupported } from "./Failure.ts"
+import { BadCall } from "./Failure.ts"
 import * as Values from "./Values.ts"
 
 const AF_UNSPEC = 0
@@ -194,14 +194,11 @@ const sendto: Planner = (call, state) => {
   const script = Values.int(call.arguments[0]!)
   const live = fd(call, state)
   Values.ellipsis(call.arguments[5]!)
-  if (!Values.isEllipsis(call.arguments[4]!)) {
-    const family = Values.int(call.arguments[4]!)
-    throw new Unsupported(`sendto with address family ${family}`)
-  }
-  connecting(state, script)
+  const family = Values.isEllipsis(call.arguments[4]!) ? AF_INET : Values.int(call.arguments[4]!)
+  if (family === AF_INET) connecting(state, script)
   const { connectPort, remoteAddress } = state.config
   const to = { address: remoteAddress, port: connectPort }
-  return { effect: Sys.sendto(live, data, to, flags), mode: "exact" }
+  return { effect: Sys.sendto(live, data, to, flags, family), mode: "exact" }
 }
 
 /** Nothing happens: for what a simulated process has anyway. */

@@ -6,7 +6,7 @@ import type { Core } from "@darkfiber/hardware/cpu/Core"
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import { IOV_MAX, type Message, type UserBytes } from "./Message.ts"
 import * as Points from "./Points.ts"
-import { MSG_DONTWAIT, MSG_WAITFORONE, type Socket } from "./Socket.ts"
+import { AF_INET, MSG_DONTWAIT, MSG_WAITFORONE, type Socket } from "./Socket.ts"
 import type { SocketAddress } from "./SocketCalls.ts"
 import { onFile, onSocket, readFile, receive, send, writeFile } from "./SocketCalls.ts"
 import { RECORD_MASK } from "./SendStamp.ts"
@@ -47,6 +47,7 @@ const sendMessage = (core: Core, task: Task, socket: Socket): number => {
     task.r2 = (task.argument as UserBytes).length
     task.r4 = message.toAddress
     task.r5 = message.toPort
+    task.addressFamily = AF_INET
   }
   return send(core, task, socket)
 }

@@ -70,6 +70,7 @@ const ops: SocketOps = {
     const at = task.r1
     if (task.r2 < Icmp.headerBytes) return done(task, -Errno.EINVAL)
     if (buffer[at] !== Icmp.TYPE_ECHO_REQUEST || buffer[at + 1] !== 0) return done(task, -Errno.EINVAL)
+    if (task.r5 >= 0 && task.addressFamily !== AF_INET) return done(task, -Errno.EAFNOSUPPORT)
     const sequence = (buffer[at + 6]! << 8) | buffer[at + 7]!
     const payload = buffer.subarray(at + Icmp.headerBytes, at + task.r2)
     const sent = sk.send(core, task.r5 < 0 ? 0 : task.r4 | 0, sequence, payload)

@@ -278,14 +278,16 @@ class TcpOps implements SocketOps {
   spliceRead(core: Core, task: Task, socket: Socket, sink: PageSink, length: number, has: boolean): number {
     if (!lockSock(core, task, socket)) return CALL_BLOCK
     const sock = this.owned(core, socket)
-    const read = Stream.recvStep(sock, sink, 0, length, 0)
+    // The urgent byte stops a splice, in line or not, and stays where it is: nobody would wake a sleeper for it.
+    const isStopped = Urgent.isAtMark(sock) && sock.receiveQueue.head !== null
+    const read = isStopped ? Stream.nothingThere(sock, length) : Stream.recvStep(sock, sink, 0, length, 0)
     if (read > 0) Stream.recvDone(sock, read)
     releaseSock(core, socket)
     if (read !== -Errno.EAGAIN) return done(task, read)
-    // What lies there and cannot be had is urgent data.
-    if (has || Stream.inputBytes(sock) > 0) return done(task, 0)
+    const timeout = timeoutOf(task, socket, 0, true)
+    if (has || (isStopped && timeout !== 0)) return done(task, 0)
     if ((Stream.poll(sock) & (POLLERR | POLLHUP | POLLRDHUP)) !== 0) return CALL_MORE
-    return task.waitOn(core, socket.wait, false, timeoutOf(task, socket, 0, true))
+    return task.waitOn(core, socket.wait, false, timeout)
   }
 
   sendPages(core: Core, task: Task, socket: Socket, source: PageSource, length: number, flags: number): number {
@@ -374,6 +376,8 @@ class TcpOps implements SocketOps {
   /** A send that also connects: with MSG_FASTOPEN, or the first one after a deferred connect() (tcp_sendmsg_fastopen). */
   private openAndSend(core: Core, task: Task, socket: Socket): number {
     const sock = this.enter(core, socket)
+    const isAddressed = task.r5 !== -1
+    if (isAddressed && task.addressFamily === AF_UNSPEC) return done(task, -Errno.EOPNOTSUPP)
     if ((task.r3 & MSG_ZEROCOPY) !== 0 && !this.pin(task, socket)) return done(task, -Errno.ENOBUFS)
     const source = task.value instanceof PageSource ? task.value : (task.argument as Uint8Array)
     const begun = FastOpen.begin(sock, source, task.r1, task.r2)
@@ -406,6 +410,7 @@ class TcpOps implements SocketOps {
       return (sock.synBits & DEFER_CONNECT) !== 0 ? Handshake.begin(sock) : -Errno.EALREADY
     }
     if (task.r5 < 0) return -Errno.EINVAL
+    if (task.addressFamily !== AF_INET) return -Errno.EAFNOSUPPORT
     const status = Handshake.connect(sock, task.r4 | 0, task.r5)
     if (status === -Errno.EINPROGRESS) socket.state = SS_CONNECTING
     return status

@@ -86,6 +86,8 @@ class UdpOps implements SocketOps {
     const unaddressed = task.r5 < 0
     if ((task.r3 & MSG_OOB) !== 0) return done(task, -Errno.EOPNOTSUPP)
     if (task.argument instanceof BadPointer && task.r2 > 0) return done(task, -Errno.EFAULT)
+    const { addressFamily } = task
+    if (!unaddressed && addressFamily !== AF_INET && addressFamily !== AF_UNSPEC) return done(task, -Errno.EAFNOSUPPORT)
     if (!unaddressed && task.r5 === 0) return done(task, -Errno.EINVAL)
     const port = unaddressed ? 0 : task.r5
     const copy = sk.net.host.costTable.copy(task.r2)

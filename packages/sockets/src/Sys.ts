@@ -52,7 +52,8 @@ export {
   spawnThread
 } from "./SysTask.ts"
 
-const setEndpoint = (task: Task, to: Endpoint | null): void => {
+const setEndpoint = (task: Task, to: Endpoint | null, family = AF_INET): void => {
+  task.addressFamily = family
   task.r4 = 0
   task.r5 = -1
   if (to === null) return
@@ -61,13 +62,20 @@ const setEndpoint = (task: Task, to: Endpoint | null): void => {
   task.r5 = address === null ? NO_ADDRESS : to.port
 }
 
-const setBuffer = (task: Task, fd: number, buffer: UserBytes, flags: number, to: Endpoint | null): void => {
+const setBuffer = (
+  task: Task,
+  fd: number,
+  buffer: UserBytes,
+  flags: number,
+  to: Endpoint | null,
+  family = AF_INET
+): void => {
   task.r0 = fd
   task.argument = buffer
   task.r1 = 0
   task.r2 = buffer.length
   task.r3 = flags
-  setEndpoint(task, to)
+  setEndpoint(task, to, family)
 }
 
 const decodeSocket = numberResult("socket")
@@ -138,9 +146,15 @@ const decodeSend = numberResult("sendto")
 export const send = (fd: number, data: UserBytes, flags = 0): Effect.Effect<number, Errno> =>
   systemCall(SocketCalls.SENDTO, (task) => setBuffer(task, fd, data, flags, null), decodeSend)
 
-/** As `send`, to an address. */
-export const sendto = (fd: number, data: UserBytes, to: Endpoint, flags = 0): Effect.Effect<number, Errno> =>
-  systemCall(SocketCalls.SENDTO, (task) => setBuffer(task, fd, data, flags, to), decodeSend)
+/** As `send`, to an address. EAFNOSUPPORT for one of another family, EOPNOTSUPP for MSG_FASTOPEN to AF_UNSPEC. */
+export const sendto = (
+  fd: number,
+  data: UserBytes,
+  to: Endpoint,
+  flags = 0,
+  family = AF_INET
+): Effect.Effect<number, Errno> =>
+  systemCall(SocketCalls.SENDTO, (task) => setBuffer(task, fd, data, flags, to, family), decodeSend)
 
 const decodeWrite = numberResult("write")
 export const write = (fd: number, data: UserBytes): Effect.Effect<number, Errno> =>

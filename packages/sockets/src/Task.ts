@@ -97,6 +97,8 @@ export class Task implements Resumable {
   r3: number
   r4: number
   r5: number
+  /** Family of the address in r4 and r5. */
+  addressFamily: number
   /** Bytes moved, entries looked at: the call's own. */
   moved: number
   /** The file the call works on, held while it does. */
@@ -164,6 +166,7 @@ export class Task implements Resumable {
     this.r3 = 0
     this.r4 = 0
     this.r5 = 0
+    this.addressFamily = 0
     this.moved = 0
     this.file = null
     this.argument = null

@@ -213,7 +213,8 @@ const eat = (sock: TcpSock, segment: Segment): void => {
   sock.tcp.host.free(segment)
 }
 
-const nothingThere = (sock: TcpSock, length: number): number => {
+/** What a reader of `length` bytes gets that has found none: 0 at the end of the stream, the pending error, -ENOTCONN or -EAGAIN. */
+export const nothingThere = (sock: TcpSock, length: number): number => {
   if (length === 0) return 0
   if (sock.error !== 0) {
     const error = sock.error

@@ -12,12 +12,13 @@ import { sysctl } from "./commands/Sysctl.ts"
 import { tc } from "./commands/Tc.ts"
 import { tcpdump } from "./commands/Tcpdump.ts"
 import { timeout } from "./commands/Timeout.ts"
+import * as Files from "./Files.ts"
 import { textFilters } from "./TextFilters.ts"
 
 const filters: ReadonlyArray<Command> = [...textFilters].map(([name, filter]) => ({
   name,
-  usage: `${name} [OPTION]… (a filter of its input)`,
-  run: (args, { stdin }) => filter(args, stdin)
+  usage: `${name} [OPTION]… (a filter of its input or a file)`,
+  run: (args, { place, stdin }) => filter(args, stdin, (path) => Files.read(place, path))
 }))
 
 const all: ReadonlyArray<Command> = [

@@ -115,6 +115,8 @@ const readCommand = (state: State): Result.Result<SimpleCommand, SyntaxError> =>
     const target = redirection.target ?? targetWord(state)
     if (target === undefined) return Result.fail(unexpected(state))
     redirections.push({ stream: redirection.stream, appends: redirection.appends, target, column: token.column })
+    if (redirection.isBoth === true)
+      redirections.push({ stream: 2, appends: false, target: "&1", column: token.column })
   }
   const name = words[0]
   if (name === undefined) return Result.fail(unexpected(state))
@@ -128,23 +130,25 @@ const targetWord = (state: State): string | undefined => {
   return token.text
 }
 
-const redirectionOf = (
-  operator: string
-): { readonly stream: 0 | 1 | 2; readonly appends: boolean; readonly target?: string } | undefined => {
-  switch (operator) {
-    case ">":
-      return { stream: 1, appends: false }
-    case ">>":
-      return { stream: 1, appends: true }
-    case "2>":
-      return { stream: 2, appends: false }
-    case "2>>":
-      return { stream: 2, appends: true }
-    case "2>&1":
-      return { stream: 2, appends: false, target: "&1" }
-    case "<":
-      return { stream: 0, appends: false }
-    default:
-      return undefined
-  }
+interface RedirectionKind {
+  readonly stream: 0 | 1 | 2
+  readonly appends: boolean
+  /** Where the operator says it itself. */
+  readonly target?: string
+  /** stderr goes the same way. */
+  readonly isBoth?: boolean
 }
+
+const redirectionKinds: Readonly<Record<string, RedirectionKind>> = {
+  ">": { stream: 1, appends: false },
+  ">>": { stream: 1, appends: true },
+  "2>": { stream: 2, appends: false },
+  "2>>": { stream: 2, appends: true },
+  "2>&1": { stream: 2, appends: false, target: "&1" },
+  "&>": { stream: 1, appends: false, isBoth: true },
+  "&>>": { stream: 1, appends: true, isBoth: true },
+  "<": { stream: 0, appends: false }
+}
+
+const redirectionOf = (operator: string): RedirectionKind | undefined =>
+  Object.hasOwn(redirectionKinds, operator) ? redirectionKinds[operator] : undefined

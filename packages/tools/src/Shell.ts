@@ -8,12 +8,12 @@
  */
 import { EIO } from "@darkfiber/kernel-net/Errno"
 import { type Place, placeOf, type Machine } from "@darkfiber/observe/Machine"
-import * as Procfs from "@darkfiber/observe/Procfs"
 import * as Sysctls from "@darkfiber/observe/Sysctls"
 import type { Process } from "@darkfiber/sockets/Process"
 import { Effect, Result } from "effect"
 import { type Command, isTimed, type Invocation, type Result as CommandResult } from "./Command.ts"
-import { write } from "./commands/Sysctl.ts"
+import { write as writeSysctl } from "./commands/Sysctl.ts"
+import * as Files from "./Files.ts"
 import { failure, type Outcome, outcome } from "./Outcome.ts"
 import { commands as standard } from "./Registry.ts"
 import * as ModuleParameters from "./ModuleParameters.ts"
@@ -196,35 +196,57 @@ interface Streams {
   readonly apply: (result: Outcome) => Outcome
 }
 
-/** Files that can be written are /dev/null and what stands under /proc/sys and /sys/module. */
+/** Where a stream goes: to one of the command's two outputs or into a file. */
+type Sink = 1 | 2 | string
+
+/** In their order, as `> FILE 2>&1` needs it. Files that can be written are /dev/null and what stands under /proc/sys and /sys/module. */
 const redirect = (place: Place, command: Script.SimpleCommand): Streams | Outcome => {
   let stdin: string | undefined
-  const steps: Array<(result: Outcome) => Outcome> = []
+  let out: Sink = 1
+  let err: Sink = 2
   for (const { stream, target } of command.redirections) {
     if (stream === 0) {
-      const text = target === "/dev/null" ? "" : (Procfs.read(place, target) ?? ModuleParameters.read(place, target))
+      const text = Files.read(place, target)
       if (text === null) return failure(`sh: ${target}: No such file or directory`)
       stdin = text
-    } else if (target === "&1")
-      steps.push((result) => ({ ...result, stdout: result.stdout + result.stderr, stderr: "" }))
-    else if (target === "/dev/null")
-      steps.push((result) => (stream === 1 ? { ...result, stdout: "" } : { ...result, stderr: "" }))
-    else if (target.startsWith("/proc/sys/") && stream === 1) steps.push((result) => writeFile(place, target, result))
-    else if (target.startsWith("/sys/module/") && stream === 1)
-      steps.push((result) => writeModule(place, target, result))
-    else return failure(`sh: ${target}: Read-only file system`)
+    } else if (target === "&1") err = out
+    else if (!isWritable(target)) return failure(`sh: ${target}: Read-only file system`)
+    else if (stream === 1) out = target
+    else err = target
   }
-  return { stdin, apply: (result) => steps.reduce((all, step) => step(all), result) }
+  return { stdin, apply: (result) => deliver(place, result, out, err) }
 }
 
-const writeModule = (place: Place, path: string, result: Outcome): Outcome =>
-  ModuleParameters.write(place, path, result.stdout)
-    ? { ...result, stdout: "" }
-    : { stdout: "", stderr: `${result.stderr}sh: ${path}: Invalid argument\n`, code: 1 }
+const isWritable = (path: string): boolean =>
+  path === "/dev/null" || path.startsWith("/proc/sys/") || path.startsWith("/sys/module/")
 
-const writeFile = (place: Place, path: string, result: Outcome): Outcome => {
-  const status = write(place, Sysctls.canonical(path.slice("/proc/sys/".length)), result.stdout)
-  if (status === 0) return { ...result, stdout: "" }
-  const reason = `sh: ${path}: ${strerror(status)}\n`
-  return { stdout: "", stderr: result.stderr + reason, code: 1 }
+const deliver = (place: Place, result: Outcome, out: Sink, err: Sink): Outcome => {
+  const texts = new Map<Sink, string>([
+    [1, ""],
+    [2, ""]
+  ])
+  texts.set(out, result.stdout)
+  texts.set(err, (texts.get(err) ?? "") + result.stderr)
+  let outcome: Outcome = { stdout: texts.get(1)!, stderr: texts.get(2)!, code: result.code }
+  for (const [sink, text] of texts)
+    if (typeof sink === "string" && text !== "") outcome = write(place, sink, text, outcome)
+  return outcome
+}
+
+const write = (place: Place, path: string, text: string, result: Outcome): Outcome => {
+  const error =
+    path === "/dev/null"
+      ? ""
+      : path.startsWith("/sys/module/")
+        ? toModule(place, path, text)
+        : toSysctl(place, path, text)
+  return error === "" ? result : { ...result, stderr: `${result.stderr}sh: ${path}: ${error}\n`, code: 1 }
+}
+
+const toModule = (place: Place, path: string, text: string): string =>
+  ModuleParameters.write(place, path, text) ? "" : "Invalid argument"
+
+const toSysctl = (place: Place, path: string, text: string): string => {
+  const status = writeSysctl(place, Sysctls.canonical(path.slice("/proc/sys/".length)), text)
+  return status === 0 ? "" : strerror(status)
 }

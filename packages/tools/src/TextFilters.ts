@@ -1,13 +1,16 @@
 /**
- * The text commands of a pipeline: cat (of stdin), grep, head, tail, wc, sort, uniq, cut, tr. Each has the options people
+ * The text commands of a pipeline: grep, head, tail, wc, sort, uniq, cut, tr. Each has the options people
  * use with network tools; another option is an error that names it.
  *
  * Patterns of grep are basic or extended regular expressions, run by the engine's own on one line at a time.
  */
 import { failure, outcome, success, type Outcome } from "./Outcome.ts"
 
-/** A command that only reads its input and its arguments. */
-export type TextFilter = (args: ReadonlyArray<string>, stdin: string) => Outcome
+/** The text of a file; null for one that is not there. */
+export type FileReader = (path: string) => string | null
+
+/** A command that only reads its arguments and its input, which may be a file. */
+export type TextFilter = (args: ReadonlyArray<string>, stdin: string, files: FileReader) => Outcome
 
 /** Lines without their newlines; a last line without newline counts. */
 const linesOf = (text: string): ReadonlyArray<string> => {
@@ -59,15 +62,28 @@ const options = (args: ReadonlyArray<string>, flags: string, valued: string): Pa
 const wrongOption = (name: string, option: string): Outcome =>
   failure(`${name}: unrecognized option or missing argument '${option}'`, 2)
 
-const noFiles = (name: string, file: string): Outcome => failure(`${name}: ${file}: No such file or directory`, 2)
+const missing = (name: string, file: string, code: number): Outcome =>
+  failure(`${name}: ${file}: No such file or directory`, code)
 
-const grep: TextFilter = (args, stdin) => {
+/** What to read: the one file that is named, else the input. */
+const inputOf = (
+  name: string,
+  named: ReadonlyArray<string>,
+  stdin: string,
+  files: FileReader
+): { readonly text: string } | Outcome => {
+  const [file, another] = named
+  if (another !== undefined) return failure(`${name}: extra operand '${another}'`)
+  const text = file === undefined || file === "-" ? stdin : files(file)
+  return text === null ? missing(name, file!, name === "sort" ? 2 : 1) : { text }
+}
+
+const grep: TextFilter = (args, stdin, files) => {
   const { flags, values, rest, bad } = options(args, "ivcnowxEFqhsG", "em")
   if (bad !== undefined) return wrongOption("grep", bad)
   const pattern = values.get("e") ?? rest[0]
   if (pattern === undefined) return failure("Usage: grep [OPTION]... PATTERNS", 2)
-  const files = values.has("e") ? rest : rest.slice(1)
-  if (files.length > 0) return noFiles("grep", files[0]!)
+  const named = values.has("e") ? rest : rest.slice(1)
   let expression: RegExp
   try {
     const source = flags.has("F") ? escape(pattern) : flags.has("E") ? posixClasses(pattern) : basic(pattern)
@@ -77,9 +93,34 @@ const grep: TextFilter = (args, stdin) => {
     return failure(`grep: Invalid regular expression: ${pattern}`, 2)
   }
   const limit = Number(values.get("m") ?? "Infinity")
+  let stdout = ""
+  let stderr = ""
+  let hasHit = false
+  for (const file of named.length === 0 ? ["-"] : named) {
+    const text = file === "-" ? stdin : files(file)
+    if (text === null) {
+      stderr += missing("grep", file, 2).stderr
+      continue
+    }
+    const { count, hits } = matches(expression, text, flags, limit)
+    const prefix = named.length > 1 && !flags.has("h") ? `${file === "-" ? "(standard input)" : file}:` : ""
+    if (count > 0) hasHit = true
+    if (!flags.has("q")) stdout += joined((flags.has("c") ? [String(count)] : hits).map((line) => prefix + line))
+  }
+  const isSilent = flags.has("s") || (flags.has("q") && hasHit)
+  const code = stderr !== "" && !(flags.has("q") && hasHit) ? 2 : hasHit ? 0 : 1
+  return outcome(stdout, isSilent ? "" : stderr, code)
+}
+
+const matches = (
+  expression: RegExp,
+  text: string,
+  flags: ReadonlySet<string>,
+  limit: number
+): { readonly count: number; readonly hits: ReadonlyArray<string> } => {
   const hits: Array<string> = []
   let count = 0
-  linesOf(stdin).forEach((line, index) => {
+  linesOf(text).forEach((line, index) => {
     expression.lastIndex = 0
     if (count >= limit || expression.test(line) === flags.has("v")) return
     count++
@@ -88,9 +129,7 @@ const grep: TextFilter = (args, stdin) => {
     if (flags.has("o")) for (const match of line.matchAll(expression)) hits.push(number + match[0])
     else hits.push(number + line)
   })
-  const code = count > 0 ? 0 : 1
-  if (flags.has("q")) return outcome("", "", code)
-  return outcome(flags.has("c") ? `${count}\n` : joined(hits), "", code)
+  return { count, hits }
 }
 
 const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")
@@ -134,52 +173,63 @@ const basic = (pattern: string): string => {
 }
 
 /** `-n 5`, `-5`; GNU's `-n -5` (all but the last) and, for tail, `-n +5` (from the fifth on). */
-const count = (name: string, args: ReadonlyArray<string>): { readonly text: string } | Outcome => {
+const count = (
+  name: string,
+  args: ReadonlyArray<string>,
+  stdin: string,
+  files: FileReader
+): { readonly text: string; readonly lines: ReadonlyArray<string> } | Outcome => {
   const plain = args.map((arg, at) => (/^-\d+$/.test(arg) && args[at - 1] !== "-n" ? `-n${arg.slice(1)}` : arg))
   const { values, rest, bad } = options(plain, "q", "nc")
   if (bad !== undefined) return wrongOption(name, bad)
   if (values.has("c")) return failure(`${name}: -c is not supported`, 2)
-  if (rest.length > 0) return noFiles(name, rest[0]!)
+  const input = inputOf(name, rest, stdin, files)
+  if ("code" in input) return input
   const text = values.get("n") ?? "10"
-  return /^[+-]?\d+$/.test(text) ? { text } : failure(`${name}: invalid number of lines: '${text}'`)
+  return /^[+-]?\d+$/.test(text)
+    ? { text, lines: linesOf(input.text) }
+    : failure(`${name}: invalid number of lines: '${text}'`)
 }
 
-const head: TextFilter = (args, stdin) => {
-  const wanted = count("head", args)
+const head: TextFilter = (args, stdin, files) => {
+  const wanted = count("head", args, stdin, files)
   if ("code" in wanted) return wanted
-  const all = linesOf(stdin)
+  const all = wanted.lines
   return success(joined(all.slice(0, Number(wanted.text))))
 }
 
-const tail: TextFilter = (args, stdin) => {
-  const wanted = count("tail", args)
+const tail: TextFilter = (args, stdin, files) => {
+  const wanted = count("tail", args, stdin, files)
   if ("code" in wanted) return wanted
-  const all = linesOf(stdin)
+  const all = wanted.lines
   const number = Math.abs(Number(wanted.text))
   if (wanted.text.startsWith("+")) return success(joined(all.slice(Math.max(0, number - 1))))
   return success(joined(all.slice(Math.max(0, all.length - number))))
 }
 
-const wc: TextFilter = (args, stdin) => {
+const wc: TextFilter = (args, stdin, files) => {
   const { flags, rest, bad } = options(args, "lwcm", "")
   if (bad !== undefined) return wrongOption("wc", bad)
-  if (rest.length > 0) return noFiles("wc", rest[0]!)
+  const input = inputOf("wc", rest, stdin, files)
+  if ("code" in input) return input
   const numbers: ReadonlyArray<readonly [string, number]> = [
-    ["l", stdin.split("\n").length - 1],
-    ["w", stdin.split(/\s+/).filter((word) => word !== "").length],
-    ["c", stdin.length]
+    ["l", input.text.split("\n").length - 1],
+    ["w", input.text.split(/\s+/).filter((word) => word !== "").length],
+    ["c", input.text.length]
   ]
   const wanted = numbers.filter(
     ([letter]) => flags.size === 0 || flags.has(letter) || (letter === "c" && flags.has("m"))
   )
-  if (wanted.length === 1) return success(`${wanted[0]![1]}\n`)
-  return success(`${wanted.map(([, number]) => String(number).padStart(7)).join(" ")}\n`)
+  const name = rest.length === 0 ? "" : ` ${rest[0]}`
+  if (wanted.length === 1) return success(`${wanted[0]![1]}${name}\n`)
+  return success(`${wanted.map(([, number]) => String(number).padStart(7)).join(" ")}${name}\n`)
 }
 
-const sort: TextFilter = (args, stdin) => {
+const sort: TextFilter = (args, stdin, files) => {
   const { flags, values, rest, bad } = options(args, "nruf", "kt")
   if (bad !== undefined) return wrongOption("sort", bad)
-  if (rest.length > 0) return noFiles("sort", rest[0]!)
+  const input = inputOf("sort", rest, stdin, files)
+  if ("code" in input) return input
   const key = /^(\d+)(?:,\d+)?([nr]*)$/.exec(values.get("k") ?? "1")
   if (key === null || key[1] === "0") return failure(`sort: invalid number at field start: '${values.get("k")}'`, 2)
   const isNumeric = flags.has("n") || key[2]!.includes("n")
@@ -196,7 +246,7 @@ const sort: TextFilter = (args, stdin) => {
     const first = isNumeric ? numberOf(a) - numberOf(b) : byCode(keyOf(a), keyOf(b))
     return (first === 0 && !flags.has("u") ? byCode(a, b) : first) * (isReversed ? -1 : 1)
   }
-  const sorted = [...linesOf(stdin)].sort(compare)
+  const sorted = [...linesOf(input.text)].sort(compare)
   return success(
     joined(flags.has("u") ? sorted.filter((line, i) => i === 0 || compare(sorted[i - 1]!, line) !== 0) : sorted)
   )
@@ -204,12 +254,13 @@ const sort: TextFilter = (args, stdin) => {
 
 const byCode = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-const uniq: TextFilter = (args, stdin) => {
+const uniq: TextFilter = (args, stdin, files) => {
   const { flags, rest, bad } = options(args, "cdu", "")
   if (bad !== undefined) return wrongOption("uniq", bad)
-  if (rest.length > 0) return noFiles("uniq", rest[0]!)
+  const input = inputOf("uniq", rest, stdin, files)
+  if ("code" in input) return input
   const groups: Array<{ readonly line: string; count: number }> = []
-  for (const line of linesOf(stdin)) {
+  for (const line of linesOf(input.text)) {
     const last = groups.at(-1)
     if (last?.line === line) last.count++
     else groups.push({ line, count: 1 })
@@ -220,17 +271,18 @@ const uniq: TextFilter = (args, stdin) => {
   )
 }
 
-const cut: TextFilter = (args, stdin) => {
+const cut: TextFilter = (args, stdin, files) => {
   const { flags, values, rest, bad } = options(args, "s", "dfc")
   if (bad !== undefined) return wrongOption("cut", bad)
-  if (rest.length > 0) return noFiles("cut", rest[0]!)
+  const input = inputOf("cut", rest, stdin, files)
+  if ("code" in input) return input
   const list = values.get("f") ?? values.get("c")
   if (list === undefined) return failure("cut: you must specify a list of bytes, characters, or fields")
   const isWanted = selection(list)
   if (isWanted === undefined) return failure(`cut: invalid field value '${list}'`)
   const delimiter = values.get("d") ?? "\t"
   const result: Array<string> = []
-  for (const line of linesOf(stdin)) {
+  for (const line of linesOf(input.text)) {
     if (values.has("c")) result.push([...line].filter((_, at) => isWanted(at + 1)).join(""))
     else if (!line.includes(delimiter)) {
       if (!flags.has("s")) result.push(line)
@@ -296,8 +348,8 @@ const charactersOf = (set: string): ReadonlyArray<string> => {
 /** The filters by name. `cat` reads files elsewhere; here it passes its input on. */
 export const textFilters: ReadonlyMap<string, TextFilter> = new Map([
   ["grep", grep],
-  ["egrep", (args, stdin) => grep(["-E", ...args], stdin)],
-  ["fgrep", (args, stdin) => grep(["-F", ...args], stdin)],
+  ["egrep", (args, stdin, files) => grep(["-E", ...args], stdin, files)],
+  ["fgrep", (args, stdin, files) => grep(["-F", ...args], stdin, files)],
   ["head", head],
   ["tail", tail],
   ["wc", wc],

@@ -9,7 +9,7 @@
 import * as Result from "effect/Result"
 
 /** What stands between words. */
-export type Operator = "|" | "&&" | "||" | ";" | ">" | ">>" | "2>" | "2>>" | "2>&1" | "<" | "!"
+export type Operator = "|" | "&&" | "||" | ";" | ">" | ">>" | "2>" | "2>>" | "2>&1" | "&>" | "&>>" | "<" | "!"
 
 export type Token =
   | { readonly _tag: "Word"; readonly text: string; readonly column: number; readonly isQuoted: boolean }
@@ -154,7 +154,7 @@ const substitution = (state: State): SyntaxError | undefined =>
     ? syntaxError(state.at + 1, "variables are not supported")
     : append(state, "$")
 
-const operators: ReadonlyArray<Operator> = ["2>&1", "2>>", "2>", "&&", "||", ">>", "|", ";", ">", "<"]
+const operators: ReadonlyArray<Operator> = ["2>&1", "2>>", "2>", "&>>", "&>", "&&", "||", ">>", "|", ";", ">", "<"]
 
 const operator = (state: State): SyntaxError | undefined => {
   const { line, at } = state

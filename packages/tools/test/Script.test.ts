@@ -50,6 +50,7 @@ describe("Words", () => {
     assert.deepEqual(words("a\\\nb"), ["ab"])
     assert.deepEqual(words("iptables ! -s 1.1.1.1"), ["iptables", "!", "-s", "1.1.1.1"])
     assert.deepEqual(words("echo 2>&1 2>x a2>y"), ["echo", "2>&1", "2>", "x", "a2", ">", "y"])
+    assert.deepEqual(words("a&>b &>>c&&d"), ["a", "&>", "b", "&>>", "c", "&&", "d"])
   })
 
   it("says what is not there, and where", () => {

@@ -87,6 +87,8 @@ describe("shell", () => {
     assert.equal(ok(h, "echo 'x y' | tr a-z A-Z | cat"), "X Y\n")
     assert.equal(ok(h, "nope 2>/dev/null || echo no"), "no\n")
     assert.equal(ok(h, "nope 2>&1 | cat"), "sh: nope: command not found\n")
+    assert.equal(ok(h, "nope > /dev/null 2>&1 || nope &> /dev/null || echo no"), "no\n")
+    assert.deepEqual(fails(h, "nope 2>&1 > /dev/null | grep -c not; nope 2>&1 > /dev/null"), [127, ""])
     assert.equal(ok(h, "cat < /proc/sys/net/ipv4/ip_forward"), "0\n")
     assert.deepEqual(fails(h, "nope"), [127, "sh: nope: command not found\n"])
     assert.deepEqual(fails(h, "echo x > /etc/passwd"), [1, "sh: /etc/passwd: Read-only file system\n"])

@@ -5,7 +5,9 @@ import { describe, it } from "vitest"
 import { cases } from "@darkfiber/tooling/Cases"
 import { textFilters } from "@darkfiber/tools/TextFilters"
 
-const run = (name: string, args: ReadonlyArray<string>, stdin: string) => textFilters.get(name)!(args, stdin)
+const files: Readonly<Record<string, string>> = { one: "a 1\nb 2\n", two: "b 3\n" }
+const run = (name: string, args: ReadonlyArray<string>, stdin: string) =>
+  textFilters.get(name)!(args, stdin, (path) => files[path] ?? null)
 const line = fc.string({ unit: fc.constantFrom(..."ab1 9:-.x".split("")), maxLength: 8 })
 const text = fc.array(line, { maxLength: 8 }).map((all) => all.map((one) => `${one}\n`).join(""))
 
@@ -64,6 +66,24 @@ describe("TextFilters", () => {
     assert.equal(run("grep", ["-E", "a+$"], "a+\naa\n").stdout, "aa\n")
     assert.equal(run("grep", ["-F", "."], "a\n.\n").stdout, ".\n")
     assert.equal(run("grep", ["-o", "[[:digit:]]*x"], "12x 3x\n").stdout, "12x\n3x\n")
+  })
+
+  it("files take the place of the input", () => {
+    assert.deepEqual(run("grep", ["b", "one"], ""), { stdout: "b 2\n", stderr: "", code: 0 })
+    assert.deepEqual(run("grep", ["-c", "b", "one", "none", "two"], ""), {
+      stdout: "one:1\ntwo:1\n",
+      stderr: "grep: none: No such file or directory\n",
+      code: 2
+    })
+    assert.deepEqual(run("grep", ["-q", "b", "none", "two"], ""), { stdout: "", stderr: "", code: 0 })
+    assert.equal(run("wc", ["-l", "one"], "").stdout, "2 one\n")
+    assert.equal(run("tail", ["-n", "1", "one"], "").stdout, "b 2\n")
+    assert.equal(run("cut", ["-d", " ", "-f2", "two"], "").stdout, "3\n")
+    assert.deepEqual(run("sort", ["none"], ""), {
+      stdout: "",
+      stderr: "sort: none: No such file or directory\n",
+      code: 2
+    })
   })
 
   it("never throws, whatever the arguments", () => {

@@ -1,16 +1,12 @@
 /** `cat`, `ls` of /proc, `echo`, `hostname`, `uname`, `true`, `false`, `sleep`, `kill`. */
 import { ESRCH } from "@darkfiber/kernel-net/Errno"
-import type { Place } from "@darkfiber/observe/Machine"
 import * as Procfs from "@darkfiber/observe/Procfs"
 import * as SysTask from "@darkfiber/sockets/SysTask"
 import { Effect } from "effect"
 import { badOption, timed, type Command } from "../Command.ts"
-import * as ModuleParameters from "../ModuleParameters.ts"
+import * as Files from "../Files.ts"
 import { failure, join, success } from "../Outcome.ts"
 import { strerror } from "../Strerror.ts"
-
-const textOf = (place: Place, path: string): string | null =>
-  Procfs.read(place, path) ?? ModuleParameters.read(place, path)
 
 export const cat: Command = {
   name: "cat",
@@ -20,7 +16,7 @@ export const cat: Command = {
     let result = success()
     let code = 0
     for (const path of args) {
-      const text = path === "-" ? stdin : path === "/dev/null" ? "" : textOf(place, path)
+      const text = path === "-" ? stdin : Files.read(place, path)
       const step = text === null ? failure(`cat: ${path}: No such file or directory`) : success(text)
       if (step.code !== 0) code = step.code
       result = join(result, step)
