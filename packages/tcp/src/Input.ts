@@ -47,7 +47,8 @@ export const established = (sock: TcpSock, segment: Segment): void => {
   sock.tcp.host.trace(Points.TCP_RCV_ESTABLISHED, sock, segment)
   Options.noteTimestamp(sock, segment)
   if (isPredicted(sock, segment)) {
-    predicted(sock, segment)
+    if (sock.tcp.predicts) predicted(sock, segment)
+    else plain(sock, segment)
     return
   }
   if ((segment.flags & (Tcp.ACK | Tcp.RST | Tcp.SYN)) === 0) {
@@ -59,6 +60,11 @@ export const established = (sock: TcpSock, segment: Segment): void => {
     sock.tcp.host.drop(segment, Drops.TCP_FLAGS)
     return
   }
+  process(sock, segment)
+}
+
+/** What a valid segment does by its ACK, its urgent pointer and its data (Linux: step5 of tcp_rcv_established). */
+const process = (sock: TcpSock, segment: Segment): void => {
   if (Ack.receive(sock, segment, Flags.SLOWPATH | Flags.UPDATE_TS_RECENT) === Ack.INVALID) {
     sock.tcp.host.drop(segment, Ack.invalid.reason)
     return
@@ -87,6 +93,27 @@ const isPredicted = (sock: TcpSock, segment: Segment): boolean =>
   (!sock.sawTstamp || ((sock.rcvTsval - sock.tsRecent) | 0) >= 0) &&
   segment.length <= receiveWindow(sock)
 
+/**
+ * What a predicted segment does, by the functions of the long way: what {@link predicted} is held against. Two things are left
+ * of the short one, because Linux's ways differ there: data with no news for the sender leaves the sender alone, and an ACK
+ * without data sends no ACK that is due.
+ */
+const plain = (sock: TcpSock, segment: Segment): void => {
+  const hasNews = segment.length === 0 || segment.ack !== sock.sndUna || DataQueue.isTooBig(sock, segment)
+  if (hasNews && Ack.receive(sock, segment, Flags.SLOWPATH | Flags.UPDATE_TS_RECENT) === Ack.INVALID) return
+  if (!hasNews && sock.sawTstamp && segment.seq === sock.rcvWup) storeTsRecent(sock)
+  if (segment.length === 0) {
+    sock.tcp.host.consumed(segment)
+    Xmit.pushPendingFrames(sock)
+    SendBuffer.checkSpace(sock)
+    return
+  }
+  Window.measureRttByTimestamp(sock, segment, clockMs(sock))
+  DataQueue.queue(sock, segment)
+  if (hasNews) afterData(sock)
+  else if ((sock.ackPending & ACK_SCHED) !== 0) DataQueue.ackSndCheck(sock, true)
+}
+
 const predicted = (sock: TcpSock, segment: Segment): void => {
   const host = sock.tcp.host
   if (segment.length === 0) {
@@ -98,9 +125,7 @@ const predicted = (sock: TcpSock, segment: Segment): void => {
     return
   }
   if (DataQueue.isTooBig(sock, segment)) {
-    if (segment.ack !== sock.sndUna) Ack.receive(sock, segment, Flags.DATA)
-    DataQueue.queue(sock, segment)
-    afterData(sock)
+    process(sock, segment)
     return
   }
   sock.net.count(Counters.HP_HITS)

@@ -79,6 +79,8 @@ export class Tcp {
   timeWaitWheel: TimeWaitWheel | null
   /** A socket with MD5 keys was there. */
   usesMd5: boolean
+  /** Header prediction; without it a segment in order takes the long way, to the same end (Prediction.test.ts). */
+  predicts: boolean
   /** Pages of tcp_mem in use, and whether they are scarce. */
   memoryPages: number
   memoryPressure: boolean
@@ -108,6 +110,7 @@ export class Tcp {
     this.timeWaitCount = 0
     this.timeWaitWheel = null
     this.usesMd5 = false
+    this.predicts = true
     this.memoryPages = 0
     this.memoryPressure = false
     this.portHint = 0

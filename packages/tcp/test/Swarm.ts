@@ -10,7 +10,7 @@ import * as Counters from "../src/Counters.ts"
 import { TCP_CORK, TCP_MAXSEG, TCP_NODELAY, TCP_QUICKACK } from "../src/OptionNames.ts"
 import { linux310, linux6x } from "../src/Profile.ts"
 import { type Pair, pair, SimpleHost, defaultHost } from "../src/SimpleHost.ts"
-import type { LinkOptions } from "../src/SimpleLink.ts"
+import type { LinkOptions, SimpleLink } from "../src/SimpleLink.ts"
 import type { SimpleStream } from "../src/SimpleStream.ts"
 import * as SockOpt from "../src/SockOpt.ts"
 import type { TcpSock } from "../src/TcpSock.ts"
@@ -282,11 +282,16 @@ const checkNothingLeft = (host: SimpleHost): void => {
 /**
  * Runs the case of a seed.
  *
+ * @param prepare sees link and hosts before anything happens
  * @returns how many events it had
  * @throws when something does not hold
  */
-export const runCase = (seed: number): number => {
+export const runCase = (
+  seed: number,
+  prepare?: (link: SimpleLink, hosts: ReadonlyArray<SimpleHost>) => void
+): number => {
   const it = plan(seed)
+  prepare?.(it.link, it.hosts)
   start(it)
   const every = it.up.length + it.down.length > 10_000 ? 16 : 1
   let events = finish(it, every)
