@@ -61,21 +61,3 @@ export const render = (nodes: Graph): string => {
   )
   return ["```mermaid", "graph TD", ...lines, "```"].join("\n")
 }
-
-export const openMarker = "<!-- graph -->"
-export const closeMarker = "<!-- /graph -->"
-
-/** What stands between the markers of a README, without the line breaks around it; undefined without both markers. */
-export const blockOf = (readme: string): string | undefined => {
-  const open = readme.indexOf(openMarker)
-  const close = readme.indexOf(closeMarker)
-  return open < 0 || close < open ? undefined : readme.slice(open + openMarker.length, close).trim()
-}
-
-/** The README with `block` between its markers; unchanged without both markers. */
-export const withBlock = (readme: string, block: string): string => {
-  const open = readme.indexOf(openMarker)
-  const close = readme.indexOf(closeMarker)
-  if (open < 0 || close < open) return readme
-  return `${readme.slice(0, open + openMarker.length)}\n\n${block}\n\n${readme.slice(close)}`
-}

@@ -1,6 +1,7 @@
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { cases } from "../src/Cases.ts"
+import * as Block from "../src/Block.ts"
 import * as Graph from "../src/Graph.ts"
 import { read } from "../src/Sources.ts"
 
@@ -21,7 +22,7 @@ describe("the graph in README.md", () => {
   it("is the packages' (pnpm generate writes it)", () => {
     const sources = read()
     const readme = sources.find((source) => source.path === "README.md")?.text ?? ""
-    assert.strictEqual(Graph.blockOf(readme), Graph.render(Graph.graph(sources)))
+    assert.strictEqual(Block.blockOf(readme, "graph"), Graph.render(Graph.graph(sources)))
   })
 })
 
@@ -68,19 +69,5 @@ describe("a graph", () => {
       }),
       { numRuns: cases(200) }
     )
-  })
-})
-
-describe("the block of a README", () => {
-  it("is put between the markers and read back", () => {
-    const readme = `# A\n${Graph.openMarker}\nold\n${Graph.closeMarker}\nend\n`
-    assert.strictEqual(Graph.blockOf(Graph.withBlock(readme, "new")), "new")
-    assert.match(Graph.withBlock(readme, "new"), /^# A\n[^]*\nend\n$/)
-  })
-
-  it("is absent without both markers", () => {
-    assert.isUndefined(Graph.blockOf(`# A\n${Graph.openMarker}\n`))
-    assert.isUndefined(Graph.blockOf(`# A\n${Graph.closeMarker}\n`))
-    assert.strictEqual(Graph.withBlock("# A\n", "new"), "# A\n")
   })
 })

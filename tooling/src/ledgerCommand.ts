@@ -1,0 +1,30 @@
+/**
+ * `pnpm ledger REPORT` holds packages/tcp/ledger.yaml against vitest's JSON report of a whole run and writes the table into the
+ * package's README; with `--check` it writes nothing. Exit code 1 when a claim does not hold.
+ */
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { withBlock } from "./Block.ts"
+import * as Ledger from "./Ledger.ts"
+import { root } from "./Sources.ts"
+
+const home = "packages/tcp"
+const words = process.argv.slice(2).filter((word) => word !== "--check")
+const [reportPath] = words
+if (reportPath === undefined || words.length > 1) {
+  process.stderr.write("usage: pnpm ledger REPORT [--check], REPORT being vitest's JSON (DARKFIBER_TEST_REPORT)\n")
+  process.exit(2)
+}
+const entries = Ledger.read(readFileSync(join(root, home, "ledger.yaml"), "utf8"))
+const found = Ledger.faults(home, entries, Ledger.readReport(readFileSync(reportPath, "utf8")))
+for (const fault of found) process.stderr.write(`${home}/ledger.yaml: ${fault}\n`)
+if (found.length > 0) process.exit(1)
+
+const count = (state: Ledger.Entry["state"]): number => entries.filter((entry) => entry.state === state).length
+process.stdout.write(
+  `${home}: ${count("implemented")} features implemented, ${count("simplified")} simplified, ${count("omitted")} omitted\n`
+)
+if (!process.argv.includes("--check")) {
+  const readme = join(root, home, "README.md")
+  writeFileSync(readme, withBlock(readFileSync(readme, "utf8"), "ledger", Ledger.render(entries)))
+}
