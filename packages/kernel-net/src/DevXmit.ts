@@ -78,7 +78,8 @@ const pickQueue = (core: Core, dev: NetDevice, skb: SkBuff): number => {
   return (skb.hash >>> 0) % dev.stopped.length
 }
 
-const flowHash = (skb: SkBuff): number => {
+/** Hash of addresses, protocol and ports, never 0. Linux: skb_get_hash */
+export const flowHash = (skb: SkBuff): number => {
   if (skb.protocol !== IPV4 || skb.networkHeader === 0) return 1
   const bytes = skb.host.world.slab.bytes
   const at = skb.networkHeader
@@ -142,7 +143,7 @@ const runLocked = (core: Core, qdisc: Qdisc): void => {
 
 /** One packet. @returns true when there is more and room for it. Linux: qdisc_restart, dequeue_skb */
 const qdiscRestart = (core: Core, qdisc: Qdisc): boolean => {
-  if (qdisc.dev.stopped[qdisc.queue] === true) return false
+  if (hasNoRoom(qdisc)) return false
   let skb = qdisc.requeued.shift()
   if (skb !== null) {
     qdisc.length--
@@ -152,16 +153,25 @@ const qdiscRestart = (core: Core, qdisc: Qdisc): boolean => {
   return schDirectXmit(core, skb, qdisc)
 }
 
+/** The driver takes nothing more: of its queue, or of what was requeued when it feeds several (Linux: dequeue_skb). */
+const hasNoRoom = (qdisc: Qdisc): boolean => {
+  const { stopped } = qdisc.dev
+  if (qdisc.queue >= 0) return stopped[qdisc.queue]!
+  const waiting = qdisc.requeued.head
+  return waiting !== null && stopped[waiting.queueMapping]!
+}
+
 /** @returns true when the qdisc has more and the driver takes it. Linux: sch_direct_xmit */
 const schDirectXmit = (core: Core, skb: SkBuff, qdisc: Qdisc): boolean => {
   const dev = qdisc.dev
   core.visit(SCH_DIRECT_XMIT, dev.net.id, dev.index, skb.traceId, qdisc.length)
-  const left = dev.stopped[qdisc.queue] === true ? oneOf(skb) : hardStart(core, skb, dev, qdisc.queue)
+  const queue = skb.queueMapping
+  const left = dev.stopped[queue] === true ? oneOf(skb) : hardStart(core, skb, dev, queue)
   if (left !== null) {
     requeue(core, qdisc, left)
     return false
   }
-  return qdisc.length > 0 && dev.stopped[qdisc.queue] !== true
+  return qdisc.length > 0 && dev.stopped[queue] !== true
 }
 
 const oneOf = (skb: SkBuff): SkBuffList => {

@@ -16,8 +16,10 @@ import { maskOf } from "./hot/Lpm.ts"
 import type { InterfaceAddress } from "./InetDevice.ts"
 import { IFF_LOOPBACK, IFF_RUNNING, IFF_UP, type NetDevice } from "./NetDevice.ts"
 import type { Netns } from "./Netns.ts"
-import { Noqueue, PfifoFast } from "./PfifoFast.ts"
+import { Noqueue } from "./PfifoFast.ts"
 import type { Qdisc } from "./Qdisc.ts"
+import * as Kinds from "./qdisc/Kinds.ts"
+import type { QdiscSpec } from "./qdisc/Spec.ts"
 import type { SkBuff } from "./SkBuff.ts"
 
 const tell = (event: number, dev: NetDevice): void => dev.net.host.deviceChain.call(event, dev)
@@ -32,6 +34,8 @@ export const register = (dev: NetDevice): number => {
   if (net.deviceByName(dev.name) !== null) return -EEXIST
   if (dev.index === 0 || net.deviceByIndex(dev.index) !== null) dev.index = net.newIndex()
   insert(net, dev)
+  dev.activated = false
+  dev.hasRoot = false
   attachQdiscs(dev)
   return 0
 }
@@ -47,19 +51,35 @@ const insert = (net: Netns, dev: NetDevice): void => {
   dev.registered = true
 }
 
-/** Gives each TX queue its root: noqueue for devices without a queue length. Linux: attach_default_qdiscs */
-export const attachQdiscs = (dev: NetDevice): void => {
+/**
+ * Gives each TX queue its root: noqueue for devices without a queue length, else what net.core.default_qdisc names. Linux:
+ * attach_default_qdiscs
+ */
+const attachQdiscs = (dev: NetDevice): void => {
+  const spec = Kinds.standard(dev.net)
   dev.qdiscs = dev.stopped.map((_, queue) =>
-    dev.noQueue || dev.txQueueLength === 0 ? new Noqueue(dev, queue) : new PfifoFast(dev, queue)
+    dev.noQueue || dev.txQueueLength === 0 ? new Noqueue(dev, queue) : Kinds.make(spec, dev, queue)
   )
 }
 
-/** Gives each TX queue another root, its own by default; what the old ones hold is dropped. Linux: qdisc_graft */
-export const setQdiscs = (core: Core | null, dev: NetDevice, make: ((queue: number) => Qdisc) | null): void => {
+/**
+ * Gives a device one root for all its TX queues, or with null what it has by itself; what the old ones hold is dropped. Linux:
+ * qdisc_graft
+ */
+export const setQdisc = (core: Core | null, dev: NetDevice, spec: QdiscSpec | null): void => {
   purgeQdiscs(core, dev, Drops.QDISC_DROP)
-  if (make === null) attachQdiscs(dev)
-  else dev.qdiscs = dev.stopped.map((_, queue) => make(queue))
+  dev.hasRoot = spec !== null
+  if (spec === null) {
+    attachQdiscs(dev)
+    return
+  }
+  const root = Kinds.make(spec, dev, dev.queues === 1 ? 0 : -1)
+  root.handle = dev.net.host.newQdiscHandle()
+  dev.qdiscs = dev.stopped.map(() => root)
 }
+
+/** The qdiscs of a device, each once. */
+export const qdiscsOf = (dev: NetDevice): ReadonlyArray<Qdisc> => (dev.hasRoot ? [dev.qdiscs[0]!] : dev.qdiscs)
 
 /** Takes a device away for good. */
 export const unregister = (core: Core | null, dev: NetDevice): void => {
@@ -79,6 +99,10 @@ export const up = (dev: NetDevice): void => {
   if (dev.isUp()) return
   dev.flags |= IFF_UP
   if (dev.carrier) dev.flags |= IFF_RUNNING
+  if (!dev.activated) {
+    dev.activated = true
+    if (!dev.hasRoot) attachQdiscs(dev)
+  }
   dev.ops.open(dev)
   if ((dev.flags & IFF_LOOPBACK) !== 0 && dev.addresses.length === 0) addAddress(dev, LOOPBACK, 8)
   else for (const address of dev.addresses) addRoutes(dev, address)
@@ -101,18 +125,7 @@ export const down = (core: Core | null, dev: NetDevice): void => {
 
 /** Empties the queues in front of the driver. Linux: dev_deactivate, qdisc_reset */
 const purgeQdiscs = (core: Core | null, dev: NetDevice, reason: number): void => {
-  const host = dev.net.host
-  for (const qdisc of dev.qdiscs) {
-    host.dropList(core, qdisc.requeued, reason)
-    const { sentBytes, sentPackets } = qdisc
-    for (let skb = qdisc.dequeue(host.cores[0]!); skb !== null; skb = qdisc.dequeue(host.cores[0]!)) {
-      host.dropSkb(core, skb, reason)
-    }
-    qdisc.sentBytes = sentBytes
-    qdisc.sentPackets = sentPackets
-    qdisc.length = 0
-    qdisc.backlogBytes = 0
-  }
+  for (const qdisc of qdiscsOf(dev)) qdisc.reset(core, reason)
   dev.stopped.fill(false)
 }
 
@@ -269,7 +282,7 @@ export const leaveNetns = (core: Core | null, net: Netns): void => {
 
 /** Visits the packets that wait at a device: its qdiscs, unresolved neighbours, and what the driver holds. */
 export const walk = (dev: NetDevice, visit: (skb: SkBuff) => void): void => {
-  for (const qdisc of dev.qdiscs) {
+  for (const qdisc of qdiscsOf(dev)) {
     for (let skb = qdisc.requeued.head; skb !== null; skb = skb.next) visit(skb)
     qdisc.forEach(visit)
   }

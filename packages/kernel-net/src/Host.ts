@@ -36,6 +36,9 @@ import { SoftnetData } from "./Softnet.ts"
 import * as Sysctl from "./Sysctl.ts"
 import { HostTimers } from "./Timers.ts"
 
+/** The first handle given out is 8001: (Linux: qdisc_alloc_handle). */
+const QDISC_HANDLE_FIRST = 0x8001
+
 export interface HostOptions {
   readonly name: string
   /** The island it lives on: that of its last life after a restart, a new one when left out. */
@@ -111,6 +114,7 @@ export class Host extends Schedulable {
   private newest: SkBuff | null
   private readonly reachableStream: RandomStream
   private nextNetns: number
+  private qdiscHandle: number
 
   constructor(world: World, options: HostOptions) {
     super(options.island ?? world.newIsland(options.name), options.name)
@@ -160,6 +164,7 @@ export class Host extends Schedulable {
     this.ksoftirqds = 0
     this.netns = []
     this.nextNetns = 1
+    this.qdiscHandle = QDISC_HANDLE_FIRST
     this.softnet = this.cores.map((core) => new SoftnetData(this, core))
     this.neighbours = new NeighbourTable(this)
     this.init = new Netns(this, 0, "init")
@@ -170,6 +175,11 @@ export class Host extends Schedulable {
   /** Sysctls of the initial namespace, which also hold the global ones. */
   get sysctl(): Sysctl.SysctlTable {
     return this.init.sysctl
+  }
+
+  /** Number of the next qdisc that is set without one. Linux: qdisc_alloc_handle */
+  newQdiscHandle(): number {
+    return this.qdiscHandle++
   }
 
   /** A random stream of this host and incarnation. */

@@ -104,8 +104,12 @@ export class NetDevice {
   noQueue: boolean
   readonly ops: DeviceOps
   readonly stats: DeviceStats
-  /** One root qdisc a TX queue. */
+  /** The qdisc of each TX queue. */
   qdiscs: Array<Qdisc>
+  /** All TX queues share a qdisc that was set as root. */
+  hasRoot: boolean
+  /** It was up once, and has had its default qdiscs since (Linux: dev_activate of a device with noop_qdisc). */
+  activated: boolean
   /** True while the driver has no room: the queue is stopped (Linux: netif_tx_stop_queue). */
   readonly stopped: Array<boolean>
   carrier: boolean
@@ -150,6 +154,8 @@ export class NetDevice {
     this.ops = ops
     this.stats = new DeviceStats()
     this.qdiscs = []
+    this.hasRoot = false
+    this.activated = false
     this.stopped = Array.from({ length: queues }, () => false)
     this.carrier = true
     this.rxHandler = null

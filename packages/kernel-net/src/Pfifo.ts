@@ -10,13 +10,19 @@ import { type SkBuff, SkBuffList } from "./SkBuff.ts"
 
 export class Pfifo extends Qdisc {
   /** Packets. */
-  readonly limit: number
+  limit: number
   private readonly list: SkBuffList
 
   constructor(dev: NetDevice, queue: number, limit: number) {
     super("pfifo", dev, queue, true, limit >= 1)
     this.limit = limit
     this.list = new SkBuffList()
+  }
+
+  /** Packets that wait stay, also above a lower limit. Linux: fifo_init */
+  setLimit(limit: number): void {
+    this.limit = limit
+    this.canBypass = limit >= 1
   }
 
   override enqueue(core: Core, skb: SkBuff): number {
@@ -39,6 +45,10 @@ export class Pfifo extends Qdisc {
     this.backlogBytes -= skb.length
     this.sent(skb)
     return skb
+  }
+
+  override drain(core: Core | null, reason: number): void {
+    this.dev.net.host.dropList(core, this.list, reason)
   }
 
   override forEach(visit: (skb: SkBuff) => void): void {

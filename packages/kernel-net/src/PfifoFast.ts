@@ -11,6 +11,8 @@ import { type SkBuff, SkBuffList } from "./SkBuff.ts"
 /** Band by priority (Linux: prio2band). */
 const BANDS: ReadonlyArray<number> = [1, 2, 2, 2, 1, 2, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1]
 
+export const bandOf = (priority: number): number => BANDS[priority & 15]!
+
 export class PfifoFast extends Qdisc {
   private readonly bands: ReadonlyArray<SkBuffList>
 
@@ -26,7 +28,7 @@ export class PfifoFast extends Qdisc {
       skb.host.dropSkb(core, skb, QDISC_DROP)
       return NET_XMIT_DROP
     }
-    this.bands[BANDS[skb.priority & 15]!]!.push(skb)
+    this.bands[bandOf(skb.priority)]!.push(skb)
     this.length++
     this.backlogBytes += skb.length
     this.enqueued++
@@ -49,6 +51,10 @@ export class PfifoFast extends Qdisc {
     return skb
   }
 
+  override drain(core: Core | null, reason: number): void {
+    for (const band of this.bands) this.dev.net.host.dropList(core, band, reason)
+  }
+
   override forEach(visit: (skb: SkBuff) => void): void {
     for (const band of this.bands) for (let skb = band.head; skb !== null; skb = skb.next) visit(skb)
   }
@@ -67,6 +73,8 @@ export class Noqueue extends Qdisc {
   override dequeue(): SkBuff | null {
     return null
   }
+
+  override drain(): void {}
 
   override forEach(): void {}
 }

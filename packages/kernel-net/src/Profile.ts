@@ -6,6 +6,7 @@
  */
 import { type CacheProfile, linux310 as caches310, linux6x as caches6x } from "@darkfiber/memory/Caches"
 import type { RandomStream } from "@darkfiber/sim/Random"
+import { defaultKinds } from "./qdisc/Spec.ts"
 import type { SysctlDefault } from "./Sysctl.ts"
 
 /** Finds a free port for a UDP socket bound to port 0. */
@@ -72,6 +73,8 @@ const udpPortSearch: PortSearch = (low, high, random, isFree) => {
   return 0
 }
 
+const defaultQdisc = (text: string): string | null => (defaultKinds.includes(text.trim()) ? text.trim() : null)
+
 const common: ReadonlyArray<SysctlDefault> = [
   { name: "net.core.netdev_budget", scope: "global", value: 300 },
   { name: "net.core.dev_weight", scope: "global", value: 64, min: 1 },
@@ -80,6 +83,7 @@ const common: ReadonlyArray<SysctlDefault> = [
   { name: "net.core.rmem_max", scope: "global", value: 212992, min: 2304 },
   { name: "net.core.wmem_default", scope: "global", value: 212992, min: 4608 },
   { name: "net.core.wmem_max", scope: "global", value: 212992, min: 4608 },
+  { name: "net.core.default_qdisc", scope: "global", value: "pfifo_fast", normalize: defaultQdisc },
   { name: "net.ipv4.ip_forward", scope: "net", value: 0, min: 0, max: 1 },
   { name: "net.ipv4.ip_default_ttl", scope: "net", value: 64, min: 1, max: 255 },
   { name: "net.ipv4.ip_no_pmtu_disc", scope: "net", value: 0 },

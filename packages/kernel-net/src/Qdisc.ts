@@ -1,9 +1,11 @@
 /**
- * struct Qdisc: what stands between `dev_queue_xmit` and the driver, one root a TX queue. Classless here: `Noqueue` and
- * `PfifoFast`; another discipline extends `Qdisc`.
+ * struct Qdisc: what stands between `dev_queue_xmit` and the driver. Each TX queue has one of its own, or all of a device share
+ * one that was set as its root. Classless here: `Noqueue`, `PfifoFast`, `Pfifo`, `qdisc/Fq`; another discipline extends `Qdisc`
+ * and gets a name in `qdisc/Kinds`.
  */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
 import { LockClock } from "@darkfiber/hardware/cpu/LockClock"
+import * as Tcp from "@darkfiber/wire/Tcp"
 import { type NetDevice } from "./NetDevice.ts"
 import { type SkBuff, SkBuffList } from "./SkBuff.ts"
 
@@ -11,12 +13,14 @@ export abstract class Qdisc {
   /** `pfifo_fast`, `noqueue`: what `tc qdisc` prints. */
   readonly kind: string
   readonly dev: NetDevice
-  /** The TX queue it feeds. */
+  /** The TX queue it feeds; -1 for all of them, each packet its own. */
   readonly queue: number
+  /** Number before the colon of its handle; 0 for one the kernel attached. */
+  handle: number
   /** False for noqueue: packets go straight to the driver (Linux: q->enqueue is NULL). */
   readonly hasQueue: boolean
   /** An empty one may be passed by (Linux: TCQ_F_CAN_BYPASS). */
-  readonly canBypass: boolean
+  canBypass: boolean
   /** A core is in `__qdisc_run` for it. */
   running: boolean
   /** On some core's output queue, waiting for NET_TX. */
@@ -40,6 +44,7 @@ export abstract class Qdisc {
     this.kind = kind
     this.dev = dev
     this.queue = queue
+    this.handle = 0
     this.hasQueue = hasQueue
     this.canBypass = canBypass
     this.running = false
@@ -66,9 +71,28 @@ export abstract class Qdisc {
   /** Visits what `dequeue` could return, in any order. */
   abstract forEach(visit: (skb: SkBuff) => void): void
 
+  /** Drops what `dequeue` could return, and forgets what it knew of it. `core` frees it, null outside a core. */
+  abstract drain(core: Core | null, reason: number): void
+
+  /** Empties it; the counters stay. Linux: qdisc_reset */
+  reset(core: Core | null, reason: number): void {
+    this.dev.net.host.dropList(core, this.requeued, reason)
+    this.drain(core, reason)
+    this.length = 0
+    this.backlogBytes = 0
+  }
+
   /** Counts a packet that leaves for the driver. */
   sent(skb: SkBuff): void {
-    this.sentBytes += skb.length
+    this.sentBytes += packetLength(skb)
     this.sentPackets += skb.gsoSegments > 1 ? skb.gsoSegments : 1
   }
+}
+
+/** Bytes on the wire: each segment of a super-segment has headers of its own. Linux: qdisc_pkt_len_init */
+export const packetLength = (skb: SkBuff): number => {
+  if (skb.gsoSegments <= 1) return skb.length
+  const transport = skb.transportHeader
+  const headers = transport - skb.data + Tcp.headerLength(skb.host.world.slab.bytes, transport)
+  return skb.length + (skb.gsoSegments - 1) * headers
 }

@@ -112,7 +112,7 @@ export class SkBuff {
   fclone: number
   /** The other one of a pair. */
   twin: SkBuff | null
-  /** Receive or send time, ns. */
+  /** Receive time, ns. Of a TCP segment on its way out when it is to leave (EDT); a qdisc may note a time of its own here. */
   timestamp: number
   traceId: number
   /** Frames it stands for in the conservation account. */
@@ -309,6 +309,16 @@ export class SkBuffList {
     other.head = null
     other.tail = null
     other.count = 0
+  }
+
+  /** Precondition: `at` is in this list. */
+  insertBefore(skb: SkBuff, at: SkBuff): void {
+    skb.previous = at.previous
+    skb.next = at
+    if (at.previous === null) this.head = skb
+    else at.previous.next = skb
+    at.previous = skb
+    this.count++
   }
 
   /** Takes `skb` out of the middle. Precondition: it is in this list. */

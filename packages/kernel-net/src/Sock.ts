@@ -124,6 +124,14 @@ export abstract class Sock {
   /** Processes one buffer of the backlog at release_sock (Linux: sk_backlog_rcv). */
   abstract backlogReceive(skb: SkBuff, core: Core): void
 
+  /** Bytes a second at which a qdisc that paces sends its packets (Linux: sk_pacing_rate). */
+  get pacingRate(): number {
+    return this.extra === null ? Infinity : this.extra.maxPacingRate
+  }
+
+  /** A qdisc paces its packets, so its protocol need not (Linux: SK_PACING_FQ). */
+  pacedByQdisc(): void {}
+
   /** A system call is about to let go, its backlog is empty: what had to wait for that (Linux: release_cb). */
   released(_core: Core): void {}
 }

@@ -22,6 +22,8 @@ export class SockExtra {
   optionMemory: number
   /** SO_PEEK_OFF; -1 for off. */
   peekOffset: number
+  /** SO_MAX_PACING_RATE of a datagram socket, bytes a second; Infinity for none. */
+  maxPacingRate: number
   /** Options that are kept for who asks and change nothing here, by level and name. */
   kept: Map<number, number> | null
   errors: SockErrors | null
@@ -33,6 +35,7 @@ export class SockExtra {
     this.zerocopyKey = 0
     this.optionMemory = 0
     this.peekOffset = -1
+    this.maxPacingRate = Infinity
     this.kept = null
     this.errors = null
   }

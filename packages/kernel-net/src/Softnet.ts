@@ -12,6 +12,7 @@ import type { Core } from "@darkfiber/hardware/cpu/Core"
 import { NET_RX, NET_TX, type SoftirqHandler } from "@darkfiber/hardware/cpu/Softirq"
 import { Backlog } from "./Backlog.ts"
 import { qdiscRun } from "./DevXmit.ts"
+import { HrTimers } from "./HrTimers.ts"
 import type { Host } from "./Host.ts"
 import type { Napi } from "./Napi.ts"
 import { NET_RX_ACTION, NET_TX_ACTION } from "./Points.ts"
@@ -93,6 +94,7 @@ export class SoftnetData {
   xmitRecursion: number
   readonly rx: NetRxAction
   readonly tx: NetTxAction
+  private hrtimers: HrTimers | null
 
   constructor(host: Host, core: Core) {
     this.host = host
@@ -110,6 +112,13 @@ export class SoftnetData {
     this.backlog = new Backlog(host, this)
     this.rx = new NetRxAction(this)
     this.tx = new NetTxAction(this)
+    this.hrtimers = null
+  }
+
+  /** The exact timers of the core, made when they are first wanted (Linux: hrtimer_cpu_base). */
+  get exactTimers(): HrTimers {
+    this.hrtimers ??= new HrTimers(this.core)
+    return this.hrtimers
   }
 
   /** Linux: __netif_reschedule. */

@@ -140,6 +140,7 @@ export const newWorld = (seed = 1): World => new World(seed)
 /** A device whose driver keeps what it is given: the other end of the tests. */
 export const dummy = (host: Host, net: Netns, name: string, queueLength = 0): Dummy => {
   const sent: Array<Uint8Array> = []
+  const times: Array<number> = []
   const state = { room: Infinity }
   const ops: DeviceOps = {
     kind: "dummy",
@@ -155,6 +156,7 @@ export const dummy = (host: Host, net: Netns, name: string, queueLength = 0): Du
       const bytes = new Uint8Array(skb.length)
       Skb.copyBits(skb, 0, skb.length, bytes, 0)
       sent.push(bytes)
+      times.push(core.time)
       host.deliverSkb(skb)
       host.consumeSkb(core, skb)
       return NETDEV_TX_OK
@@ -167,12 +169,14 @@ export const dummy = (host: Host, net: Netns, name: string, queueLength = 0): Du
   dev.features = FEATURE_SG
   if (Device.register(dev) !== 0) throw new Error("register")
   Device.up(dev)
-  return { dev, sent, state }
+  return { dev, sent, times, state }
 }
 
 export interface Dummy {
   readonly dev: NetDevice
   readonly sent: Array<Uint8Array>
+  /** Core time at which each was taken. */
+  readonly times: Array<number>
   /** Frames the driver takes before it is busy. */
   readonly state: { room: number }
 }

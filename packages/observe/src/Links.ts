@@ -16,8 +16,9 @@ import { isLoopback } from "@darkfiber/wire/Ipv4Address"
 import * as MacAddress from "@darkfiber/wire/MacAddress"
 import type { AddressRecord, LinkCounters, LinkRecord } from "./LinkText.ts"
 import type { DeviceCounters } from "./ProcText.ts"
-import { Pfifo } from "@darkfiber/kernel-net/Pfifo"
-import { type BridgeRecord, type FdbRecord, pfifoFastOptions, type QdiscRecord } from "./TableText.ts"
+import { qdiscsOf } from "@darkfiber/kernel-net/Device"
+import { detailsOf, optionsOf } from "./QdiscText.ts"
+import { type BridgeRecord, type FdbRecord, type QdiscRecord } from "./TableText.ts"
 
 /** All devices, by index. */
 export const list = (net: Netns): ReadonlyArray<LinkRecord> => net.devices.map(record)
@@ -73,7 +74,7 @@ const operState = (dev: NetDevice, peer: NetDevice | null): LinkRecord["state"] 
 
 /** `mq` over several queues; `noop` before a device was ever up. */
 const qdiscName = (dev: NetDevice): string => {
-  if (dev.qdiscs.length > 1) return "mq"
+  if (qdiscsOf(dev).length > 1) return "mq"
   const first = dev.qdiscs[0]
   if (first === undefined || (!dev.isUp() && first.hasQueue && first.sentPackets === 0)) return "noop"
   return first.kind
@@ -113,11 +114,12 @@ export const devices = (net: Netns): ReadonlyArray<DeviceCounters> =>
 
 /** The qdiscs of a device, or of all: with several queues an mq root with one child a queue. */
 export const qdiscs = (net: Netns, device: NetDevice | null = null): ReadonlyArray<QdiscRecord> =>
-  net.devices.flatMap((dev) => (device === null || device === dev ? qdiscsOf(dev) : []))
+  net.devices.flatMap((dev) => (device === null || device === dev ? records(dev) : []))
 
-const qdiscsOf = (dev: NetDevice): ReadonlyArray<QdiscRecord> => {
-  if (dev.qdiscs.length <= 1) return dev.qdiscs.map((one) => qdisc(one, "root"))
-  const children = dev.qdiscs.map((one, queue) => qdisc(one, `parent :${(queue + 1).toString(16)}`))
+const records = (dev: NetDevice): ReadonlyArray<QdiscRecord> => {
+  const all = qdiscsOf(dev)
+  if (all.length <= 1) return all.map((one) => qdisc(one, "root"))
+  const children = all.map((one, queue) => qdisc(one, `parent :${(queue + 1).toString(16)}`))
   const sum = (pick: (record: QdiscRecord) => number): number => children.reduce((total, one) => total + pick(one), 0)
   const root: QdiscRecord = {
     kind: "mq",
@@ -132,25 +134,27 @@ const qdiscsOf = (dev: NetDevice): ReadonlyArray<QdiscRecord> => {
     overlimits: sum((one) => one.overlimits),
     requeues: sum((one) => one.requeues),
     backlogBytes: sum((one) => one.backlogBytes),
-    backlogPackets: sum((one) => one.backlogPackets)
+    backlogPackets: sum((one) => one.backlogPackets),
+    details: ""
   }
   return [root, ...children]
 }
 
 const qdisc = (one: Qdisc, parent: string): QdiscRecord => ({
   kind: one.kind,
-  handle: "0:",
+  handle: `${one.handle.toString(16)}:`,
   device: one.dev.name,
   parent,
-  options: one.kind === "pfifo_fast" ? pfifoFastOptions : one instanceof Pfifo ? `limit ${one.limit}p` : "",
-  refcount: parent === "root" ? 2 : 1,
+  options: optionsOf(one),
+  refcount: parent === "root" ? 1 + one.dev.queues : 1,
   sentBytes: one.sentBytes,
   sentPackets: one.sentPackets,
   dropped: one.dropped,
   overlimits: one.overlimits,
   requeues: one.requeues,
   backlogBytes: one.backlogBytes,
-  backlogPackets: one.length
+  backlogPackets: one.length,
+  details: detailsOf(one)
 })
 
 /** The bridges of a namespace. */

@@ -22,10 +22,9 @@ export interface QdiscRecord {
   readonly requeues: number
   readonly backlogBytes: number
   readonly backlogPackets: number
+  /** Lines of its own statistics, each with its end. */
+  readonly details: string
 }
-
-/** Options of pfifo_fast: three bands and the default priority map. */
-export const pfifoFastOptions = "bands 3 priomap 1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1"
 
 /** `tc qdisc show`, with -s the counters (iproute2: tc/tc_qdisc.c). */
 export const formatQdisc = (q: QdiscRecord, statistics: boolean): string => {
@@ -36,7 +35,7 @@ export const formatQdisc = (q: QdiscRecord, statistics: boolean): string => {
   if (!statistics) return head
   return (
     `${head} Sent ${q.sentBytes} bytes ${q.sentPackets} pkt (dropped ${q.dropped}, overlimits ${q.overlimits} requeues ${q.requeues}) \n` +
-    ` backlog ${q.backlogBytes}b ${q.backlogPackets}p requeues ${q.requeues}\n`
+    ` backlog ${q.backlogBytes}b ${q.backlogPackets}p requeues ${q.requeues}\n${q.details}`
   )
 }
 

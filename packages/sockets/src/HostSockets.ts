@@ -55,6 +55,7 @@ export const attach = (host: Host, options: HostSocketsOptions): HostSockets => 
     name: host.name,
     island: host.island,
     cores: host.cores,
+    exactTimers: (core) => host.softnet[core.index]!.exactTimers,
     memory: host.memory,
     profile: options.profile.sockets,
     fibers: options.fibers,

@@ -12,7 +12,6 @@ export const CONTEXT_SWITCH = TracePoint.define("context_switch", 4000, "context
 export const TRY_TO_WAKE_UP = TracePoint.define("try_to_wake_up", 100, "wakeup")
 export const DO_EXIT = TracePoint.define("do_exit", 2000)
 export const DO_FORK = TracePoint.define("do_fork", 5000)
-export const HRTIMER_INTERRUPT = TracePoint.define("hrtimer_interrupt", 500)
 export const WAKE_UP_COMMON = TracePoint.define("__wake_up_common", 20)
 export const AUTOREMOVE_WAKE_FUNCTION = TracePoint.define("autoremove_wake_function", 0)
 export const DEFAULT_WAKE_FUNCTION = TracePoint.define("default_wake_function", 0)

@@ -4,6 +4,7 @@
 import { KIND_OWN, Schedulable } from "@darkfiber/sim/Actor"
 import type { Core } from "@darkfiber/hardware/cpu/Core"
 import * as Errno from "@darkfiber/kernel-net/Errno"
+import { HrTimers } from "@darkfiber/kernel-net/HrTimers"
 import type { Netns } from "@darkfiber/kernel-net/Netns"
 import type { Memory } from "@darkfiber/memory/Memory"
 import { added } from "@darkfiber/sim/Exact"
@@ -29,6 +30,8 @@ export interface ProcessTableOptions {
   readonly cores: ReadonlyArray<Core>
   readonly memory: Memory
   readonly profile: SocketsProfile
+  /** The exact timers of a core, which the network kernel uses too; the processes' own when left out. */
+  readonly exactTimers?: (core: Core) => HrTimers
   /** The fibers of this incarnation of the host; null for a host that runs leased programs only. */
   readonly fibers: FiberGroup | null
   /** Bytes of memory, and of those taken at boot: fs.file-max follows from them. */
@@ -78,7 +81,8 @@ export class ProcessTable extends Schedulable {
     this.host = options.name
     this.profile = options.profile
     this.fibers = options.fibers
-    this.scheduler = new Scheduler(options.island, options.cores, options.profile.scheduler)
+    const timers = options.exactTimers ?? ((core) => new HrTimers(core))
+    this.scheduler = new Scheduler(options.island, options.cores, options.profile.scheduler, timers)
     this.files = new FileSystem(options.memory, options.profile.files, options.totalBytes, options.usedBytes ?? 0)
     this.epollLimits = new EpollLimits(
       options.profile.epoll,

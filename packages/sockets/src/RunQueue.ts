@@ -19,7 +19,7 @@ import {
   type TaskSource,
   USER
 } from "@darkfiber/hardware/cpu/Core"
-import { HrTimers } from "./HrTimers.ts"
+import type { HrTimers } from "@darkfiber/kernel-net/HrTimers"
 import * as Points from "./Points.ts"
 import type { Scheduler } from "./Scheduler.ts"
 import { EXIT } from "./ExitCall.ts"
@@ -48,10 +48,10 @@ export class RunQueue implements TaskSource {
   private userMark: number
   private systemMark: number
 
-  constructor(scheduler: Scheduler, core: Core) {
+  constructor(scheduler: Scheduler, core: Core, timers: HrTimers) {
     this.core = core
     this.scheduler = scheduler
-    this.timers = new HrTimers(core)
+    this.timers = timers
     this.current = null
     this.head = null
     this.tail = null

@@ -5,6 +5,7 @@
  * fewest tasks, the lowest index among equals), and nothing is balanced later.
  */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
+import type { HrTimers } from "@darkfiber/kernel-net/HrTimers"
 import type { Island } from "@darkfiber/sim/Island"
 import { LoadAverage } from "./LoadAverage.ts"
 import * as Points from "./Points.ts"
@@ -27,7 +28,12 @@ export class Scheduler {
   onDeath: ((task: Task, core: Core) => void) | null
   private tids: number
 
-  constructor(island: Island, cores: ReadonlyArray<Core>, profile: SchedulerProfile) {
+  constructor(
+    island: Island,
+    cores: ReadonlyArray<Core>,
+    profile: SchedulerProfile,
+    exactTimers: (core: Core) => HrTimers
+  ) {
     this.island = island
     this.profile = profile
     this.load = new LoadAverage()
@@ -36,7 +42,7 @@ export class Scheduler {
     this.resumed = null
     this.onDeath = null
     this.tids = 1
-    this.queues = cores.map((core) => new RunQueue(this, core))
+    this.queues = cores.map((core) => new RunQueue(this, core, exactTimers(core)))
   }
 
   newTid(): number {

@@ -108,9 +108,15 @@ const setNumber = (core: Core, task: Task, socket: Socket, name: number, value: 
       break
     case O.SO_KEEPALIVE:
     case O.SO_RCVLOWAT:
-    case O.SO_MAX_PACING_RATE:
     case O.SO_OOBINLINE:
       return socket.ops.setOption(core, socket, O.SOL_SOCKET, name, value)
+    case O.SO_MAX_PACING_RATE: {
+      const status = socket.ops.setOption(core, socket, O.SOL_SOCKET, name, value)
+      if (status !== -Errno.ENOPROTOOPT) return status
+      // For a qdisc that paces; all ones stand for no limit.
+      extraOf(sk).maxPacingRate = value < 0 || value === 0xffff_ffff ? Infinity : value
+      return 0
+    }
     default:
       return setExtra(core, socket, name, value)
   }
@@ -287,6 +293,8 @@ const getExtra = (socket: Socket, name: number): OptionValue | null => {
       return extra === null ? 0 : extra.tsFlags
     case O.SO_ZEROCOPY:
       return (flags & SOCK_ZEROCOPY) !== 0 ? 1 : 0
+    case O.SO_MAX_PACING_RATE:
+      return sk.pacingRate === Infinity ? -1 : sk.pacingRate
     case O.SO_PEEK_OFF:
       return extra === null ? -1 : extra.peekOffset
     default:

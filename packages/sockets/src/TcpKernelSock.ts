@@ -6,7 +6,7 @@ import type { Core } from "@darkfiber/hardware/cpu/Core"
 import type { Netns } from "@darkfiber/kernel-net/Netns"
 import type { SkBuff } from "@darkfiber/kernel-net/SkBuff"
 import { Sock } from "@darkfiber/kernel-net/Sock"
-import type { TcpSock } from "@darkfiber/tcp/TcpSock"
+import { PACING_FQ, type TcpSock } from "@darkfiber/tcp/TcpSock"
 import { AF_INET, SOCK_STREAM } from "./Socket.ts"
 import type { TcpGlue } from "./TcpGlue.ts"
 import * as TcpReceive from "./TcpReceive.ts"
@@ -41,6 +41,14 @@ export class TcpKernelSock extends Sock {
     this.localPort = tcp.localPort
     this.remoteAddress = tcp.remoteAddress
     this.remotePort = tcp.remotePort
+  }
+
+  override get pacingRate(): number {
+    return this.tcp.pacingRate
+  }
+
+  override pacedByQdisc(): void {
+    this.tcp.pacing = PACING_FQ
   }
 
   override writeFreed(skb: SkBuff, core: Core | null): void {

@@ -54,6 +54,7 @@ export const transmit = (
     skb.stamp = segment.stamp & (STAMP_SCHED | STAMP_SOFTWARE)
     skb.stampKey = segment.stampSeq
   }
+  skb.timestamp = sock.paceAt
   skb.sk = sk
   sk.wmem += skb.truesize
   if (segment !== null && host.island.trace.on) name(host, segment.buffer as SkBuff, skb)

@@ -1,7 +1,7 @@
 /** A file that is ready when the test says so, at a time, in hard IRQ on a core. */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
 import { type File, type FileOps, type PollTable } from "../src/Files.ts"
-import { HrTimer } from "../src/HrTimers.ts"
+import { HrTimer } from "@darkfiber/kernel-net/HrTimers"
 import { POLLIN, POLLRDNORM } from "../src/Poll.ts"
 import type { Process } from "../src/Process.ts"
 import { WaitQueue } from "../src/WaitQueue.ts"

@@ -33,6 +33,7 @@ import {
 import { type CongestionControl, EVENT_TX_START } from "./Congestion.ts"
 import { CA_LOSS, CA_RECOVERY, INFINITE_SSTHRESH, type TcpSock, packetsInFlight } from "./TcpSock.ts"
 import { clockMs } from "./Clock.ts"
+import * as Pacing from "./Pacing.ts"
 import { RANDOM_CYCLE } from "./TcpHost.ts"
 
 const CYCLE_LENGTH = 8
@@ -293,7 +294,7 @@ export const bbr: CongestionControl = {
     sock.sndSsthresh = INFINITE_SSTHRESH
     initPacingRate(sock, state)
     BbrPolicer.reset(sock, state)
-    sock.isPaced = true
+    Pacing.need(sock)
   },
   ssthresh: (sock) => {
     const state = stateOf(sock)

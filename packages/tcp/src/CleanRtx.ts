@@ -16,7 +16,7 @@ import * as SendQueue from "./SendQueue.ts"
 import * as Undo from "./Undo.ts"
 import type { TcpSock } from "./TcpSock.ts"
 import { LOST, RETRANS, SACKED_ACKED, SACKED_RETRANS, type Segment, isAfter, isBefore } from "./Segment.ts"
-import { toMs } from "./Clock.ts"
+import { toMs, usBetween } from "./Clock.ts"
 
 /**
  * @param priorUna what was acknowledged before this ACK
@@ -86,20 +86,15 @@ export const clean = (sock: TcpSock, priorUna: number, priorFack: number): numbe
   if (isClean && acked === 1 && isWhole && priorSacked === 0 && isLoneRunt(sock, priorUna, flag)) {
     flag |= Flags.ACK_MAYBE_DELAYED
   }
-  const sackUs = sample.firstSackAt < 0 ? -1 : Math.floor((now - sample.firstSackAt) / 1000)
-  const lastUs =
-    sample.firstSackAt >= 0
-      ? Math.floor((now - sample.lastSackAt) / 1000)
-      : isClean
-        ? Math.floor((now - lastSentAt) / 1000)
-        : -1
-  const firstUs = isClean ? Math.floor((now - firstSentAt) / 1000) : -1
+  const sackUs = sample.firstSackAt < 0 ? -1 : usBetween(sample.firstSackAt, now)
+  const lastUs = sample.firstSackAt >= 0 ? usBetween(sample.lastSackAt, now) : isClean ? usBetween(lastSentAt, now) : -1
+  const firstUs = isClean ? usBetween(firstSentAt, now) : -1
   const isDelayed = (flag & Flags.ACK_MAYBE_DELAYED) !== 0
   sample.rttUs = Rtt.ackUpdate(sock, firstUs, sackUs, timestampUs(sock, flag, now), lastUs, isDelayed)
   if (acked > 0) {
     if (sock.mtuSearch !== null) MtuProbe.noteAcked(sock, sock.mtuSearch)
     flag = afterAcked(sock, flag | Flags.SET_XMIT_TIMER, acked, reordered, priorFack)
-  } else if (head !== null && sackUs >= 0 && sackUs > Math.floor((now - head.sentAt) / 1000)) {
+  } else if (head !== null && sackUs >= 0 && sackUs > usBetween(head.sentAt, now)) {
     // SACKed is what was sent before the head was, the last time: the timeout may start anew.
     flag |= Flags.SET_XMIT_TIMER
   }

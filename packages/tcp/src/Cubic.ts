@@ -10,7 +10,7 @@ import { slowStart, undoToPrior } from "./Congestion.ts"
 import type { CubicParameters } from "./CubicParameters.ts"
 import * as Counters from "./Counters.ts"
 import { isAfter } from "./Segment.ts"
-import { CA_LOSS, type TcpSock } from "./TcpSock.ts"
+import { CA_LOSS, PACING_NONE, type TcpSock } from "./TcpSock.ts"
 import { clockMs, clockUs } from "./Clock.ts"
 
 const BETA_SCALE = 1024
@@ -142,7 +142,7 @@ const hystartUpdate = (sock: TcpSock, state: CubicState, delayUs: number): void 
       state.lastAckUs = now
       const delay = state.delayMinUs + ackDelay(sock)
       // Pacing itself spreads a flight over half a round trip.
-      if (now - state.roundStartUs > (sock.isPaced ? delay : delay >> 1)) {
+      if (now - state.roundStartUs > (sock.pacing === PACING_NONE ? delay >> 1 : delay)) {
         leaveSlowStart(sock, state, Counters.HYSTART_TRAIN_DETECT, Counters.HYSTART_TRAIN_CWND)
       }
     }

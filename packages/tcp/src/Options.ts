@@ -4,7 +4,7 @@
  */
 import * as Tcp from "@darkfiber/wire/Tcp"
 import * as TcpOptions from "@darkfiber/wire/TcpOptions"
-import { clockMs } from "./Clock.ts"
+import { clockMs, toMs } from "./Clock.ts"
 import * as FastOpenCookie from "./FastOpenCookie.ts"
 import * as Md5Keys from "./Md5Keys.ts"
 import * as Md5Sig from "./Md5Sig.ts"
@@ -63,7 +63,8 @@ export const noteTimestamp = (sock: TcpSock, segment: Segment): void => {
   }
 }
 
-/** The value of our timestamp option now. */
+/** The value of our timestamp option in a segment that leaves at `paceAt`, and now. */
+const departureStamp = (sock: TcpSock): number => (toMs(sock.paceAt) + sock.tsOffset) | 0
 export const timestampNow = (sock: TcpSock): number => (clockMs(sock) + sock.tsOffset) | 0
 
 /** SACK blocks that fit beside a timestamp option. */
@@ -98,14 +99,14 @@ export const writeEstablished = (sock: TcpSock): number => {
   let at: number = Tcp.headerBytes
   if (sock.options.md5Keys !== null && signs(sock)) at += Md5Sig.reserve(header, at)
   if (count === 0) {
-    if (sock.tstampOk) at += TcpOptions.writeTimestamp(header, at, timestampNow(sock), sock.tsRecent)
+    if (sock.tstampOk) at += TcpOptions.writeTimestamp(header, at, departureStamp(sock), sock.tsRecent)
     return at
   }
   const options = sock.tcp.sent
   TcpOptions.reset(options)
   if (sock.tstampOk) {
     options.hasTimestamp = 1
-    options.tsVal = timestampNow(sock)
+    options.tsVal = departureStamp(sock)
     options.tsEcr = sock.tsRecent
   }
   fillSack(sock, options, count)

@@ -19,7 +19,15 @@ import * as State from "./State.ts"
 import * as TimeOrder from "./TimeOrder.ts"
 import * as Timers from "./Timers.ts"
 import * as Window from "./Window.ts"
-import { ACK_SCHED, ACK_TIMER, PENDING_PROBE0, type TcpSock, packetsInFlight, windowEnd } from "./TcpSock.ts"
+import {
+  ACK_SCHED,
+  ACK_TIMER,
+  PACING_NONE,
+  PENDING_PROBE0,
+  type TcpSock,
+  packetsInFlight,
+  windowEnd
+} from "./TcpSock.ts"
 import { type Segment, isBefore, isBetween } from "./Segment.ts"
 import { clockMs } from "./Clock.ts"
 import { EVENT_TX_START } from "./Congestion.ts"
@@ -40,6 +48,9 @@ export const transmit = (sock: TcpSock, segment: Segment | null, seq: number, gi
   const payload = segment === null ? 0 : segment.length
   const urgent = sock.sndUna === sock.sndUp ? 0 : Urgent.pointer(sock, seq)
   const flags = (isSyn ? given : Ecn.flagsToSend(sock, seq, payload, given)) | (urgent === 0 ? 0 : Tcp.URG)
+  const pacedAt = sock.paceAt
+  const clock = host.now()
+  if (clock > pacedAt) sock.paceAt = clock
   let window: number
   let length: number
   if (isSyn) {
@@ -66,19 +77,16 @@ export const transmit = (sock: TcpSock, segment: Segment | null, seq: number, gi
   }
   sock.segsOut += count
   sock.net.count(Counters.OUT_SEGS, count)
-  const now = host.now()
-  const pacedAt = sock.paceAt
-  if (now > pacedAt) sock.paceAt = now
   if (segment !== null) {
-    segment.sentAt = now
-    if (segment.firstSentAt < 0) segment.firstSentAt = now
+    segment.sentAt = sock.paceAt
+    if (segment.firstSentAt < 0) segment.firstSentAt = sock.paceAt
   }
   const error = host.transmit(sock, segment, length, payload, segment === null ? 0 : segment.gsoSize, count)
   if (error === -ENOBUFS) Reduction.enterCwr(sock)
   if (segment !== null && error === 0) {
     TimeOrder.append(sock, segment)
     Rate.segmentSent(sock, segment)
-    if (sock.isPaced) Pacing.segmentSent(sock, segment, pacedAt)
+    if (sock.pacing !== PACING_NONE) Pacing.segmentSent(sock, segment, pacedAt)
   }
   return error
 }

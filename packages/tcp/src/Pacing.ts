@@ -1,12 +1,13 @@
 /**
- * Pacing inside TCP: each segment takes as long as its bytes take at the pacing rate, and the next one waits for it (Linux:
+ * Pacing: each segment takes as long as its bytes take at the pacing rate, and the next one waits for it (Linux:
  * tcp_update_skb_after_send, tcp_pacing_check, tcp_pace_kick, net/ipv4/tcp_output.c).
  *
- * `paceAt` is when the next segment may leave, or when the last one did. A socket paces once BBR or SO_MAX_PACING_RATE asked
- * for it (SK_PACING_NEEDED); there is no fq qdisc that would do it instead.
+ * `paceAt` is when the next segment may leave, or when the last one did: its earliest departure time. A socket waits for that
+ * itself once BBR or SO_MAX_PACING_RATE asked for it (PACING_NEEDED). A qdisc that paces, fq, takes that over (PACING_FQ): TCP
+ * sends ahead, and each segment carries its time. It stays so when the qdisc is taken away; then nobody paces.
  */
 import type { Segment } from "./Segment.ts"
-import type { TcpSock } from "./TcpSock.ts"
+import { PACING_NEEDED, PACING_NONE, type TcpSock } from "./TcpSock.ts"
 import { TIMER_PACING } from "./TcpHost.ts"
 
 /** Segments at the start of a connection that are not paced, as sch_fq has it. */
@@ -14,7 +15,7 @@ const UNPACED_SEGMENTS = 10
 
 /** Whether the pacing rate holds the next segment back; a timer then goes on at the right moment. */
 export const isHeld = (sock: TcpSock): boolean => {
-  if (!sock.isPaced) return false
+  if (sock.pacing !== PACING_NEEDED) return false
   const host = sock.tcp.host
   if (sock.paceAt <= host.now()) return false
   sock.pacingTimer ??= host.makeTimer(sock, TIMER_PACING)
@@ -37,14 +38,19 @@ export const segmentSent = (sock: TcpSock, segment: Segment, prior: number): voi
 
 /** How long the next segment must wait, us: timers that expect its answer run that much longer (Linux: tcp_pacing_delay). */
 export const delayUs = (sock: TcpSock): number => {
-  if (!sock.isPaced) return 0
+  if (sock.pacing === PACING_NONE) return 0
   const delay = sock.paceAt - sock.tcp.host.now()
   return delay <= 0 ? 0 : Math.ceil(delay / 1000)
 }
 
+/** The rate is to be kept, by TCP itself unless a qdisc does it. */
+export const need = (sock: TcpSock): void => {
+  if (sock.pacing === PACING_NONE) sock.pacing = PACING_NEEDED
+}
+
 /** SO_MAX_PACING_RATE, bytes a second; Infinity takes the limit away but not the pacing. */
 export const setMaxRate = (sock: TcpSock, rate: number): void => {
-  if (rate !== Infinity) sock.isPaced = true
+  if (rate !== Infinity) need(sock)
   sock.ownOptions().maxPacingRate = rate
   sock.pacingRate = Math.min(sock.pacingRate, rate)
 }

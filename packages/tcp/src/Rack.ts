@@ -9,6 +9,7 @@ import type { AckSample } from "./AckSample.ts"
 import * as Counters from "./Counters.ts"
 import * as TimeOrder from "./TimeOrder.ts"
 import * as Timers from "./Timers.ts"
+import { usBetween } from "./Clock.ts"
 import { isSentAfter } from "./Rate.ts"
 import { LOST, RETRANS, SACKED_ACKED, SACKED_RETRANS, type Segment, isBefore } from "./Segment.ts"
 import { CA_RECOVERY, PENDING_REO_TIMEOUT, type TcpSock } from "./TcpSock.ts"
@@ -53,7 +54,7 @@ const windowUs = (sock: TcpSock): number => {
 
 /** Time until the segment counts as lost, us; 0 or less: it does (Linux: tcp_rack_skb_timeout). */
 export const remainingUs = (sock: TcpSock, segment: Segment, window: number): number =>
-  sock.rackRttUs + window - Math.floor((sock.tcp.host.now() - segment.sentAt) / 1000)
+  sock.rackRttUs + window - usBetween(segment.sentAt, sock.tcp.host.now())
 
 /**
  * Marks what is lost by now (Linux: tcp_rack_detect_loss).
@@ -93,7 +94,7 @@ export const markLostByTime = (sock: TcpSock): boolean => {
 
 /** A segment was delivered (Linux: tcp_rack_advance). */
 export const advance = (sock: TcpSock, segment: Segment): void => {
-  const rttUs = Math.floor((sock.tcp.host.now() - segment.sentAt) / 1000)
+  const rttUs = usBetween(segment.sentAt, sock.tcp.host.now())
   // Too fast for its last transmission: an earlier one arrived, and which is not known.
   if (rttUs < sock.minRttUs && (segment.sacked & RETRANS) !== 0) return
   sock.rackAdvanced = true

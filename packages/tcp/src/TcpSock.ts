@@ -66,6 +66,11 @@ export const ECN_QUEUE_CWR = 2
 export const ECN_DEMAND_CWR = 4
 export const ECN_SEEN = 8
 
+/** `pacing` (Linux: enum sk_pacing): nobody paces, TCP itself, the qdisc below. */
+export const PACING_NONE = 0
+export const PACING_NEEDED = 1
+export const PACING_FQ = 2
+
 export const RCV_SHUTDOWN = 1
 export const SEND_SHUTDOWN = 2
 
@@ -130,8 +135,8 @@ export class TcpSock extends Endpoint implements TimerOwner {
   gsoMaxSegs: number
   /** Bytes a second; Infinity before it is known. */
   pacingRate: number
-  /** TCP itself keeps to the pacing rate (SK_PACING_NEEDED). */
-  isPaced: boolean
+  /** Who keeps to the pacing rate, PACING_* (sk_pacing_status). */
+  pacing: number
   /** When the next segment may leave by that rate, or when the last one did, ns (tcp_wstamp_ns). */
   paceAt: number
   pacingTimer: TcpTimer | null
@@ -388,7 +393,7 @@ export class TcpSock extends Endpoint implements TimerOwner {
     this.gsoMaxSize = 65_536
     this.gsoMaxSegs = 65_535
     this.pacingRate = Infinity
-    this.isPaced = false
+    this.pacing = PACING_NONE
     this.paceAt = 0
     this.pacingTimer = null
     this.options = defaultOptions

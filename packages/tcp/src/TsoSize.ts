@@ -2,7 +2,7 @@
  * How large super-segments are, and how much of a socket may wait below TCP (Linux: tcp_tso_autosize, tcp_tso_segs,
  * tcp_small_queue_check, net/ipv4/tcp_output.c).
  */
-import type { TcpSock } from "./TcpSock.ts"
+import { PACING_NONE, type TcpSock } from "./TcpSock.ts"
 import type { Segment } from "./Segment.ts"
 
 /** Wire segments in a super-segment (Linux: tcp_tso_autosize): about a millisecond's worth, more on short paths. */
@@ -26,7 +26,7 @@ export const isThrottled = (sock: TcpSock, segment: Segment, factor: number): bo
   const waiting = sock.tcp.host.wmemAlloc(sock)
   if (waiting === 0) return false
   let limit = Math.max(2 * segment.truesize, Math.floor(sock.pacingRate / 1024))
-  if (!sock.isPaced) limit = Math.min(limit, sock.net.sysctl.limitOutputBytes)
+  if (sock.pacing === PACING_NONE) limit = Math.min(limit, sock.net.sysctl.limitOutputBytes)
   // With one segment out, or none, nothing would come back to go on with.
   if (waiting <= limit * (1 << factor) || sock.rtxQueue.head === sock.rtxQueue.tail) return false
   sock.throttled = true

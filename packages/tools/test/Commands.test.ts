@@ -322,6 +322,27 @@ describe("sysctl, ethtool, tc", () => {
     )
     ok(a, "tc qdisc change dev eth0 root pfifo_fast limit 10")
     assert.match(ok(a, "ip link show eth0"), /qlen 10\n/)
+    ok(a, "tc qdisc add dev eth0 root fq maxrate 2gbit flow_limit 50 nopacing")
+    assert.equal(
+      ok(a, "tc qdisc show dev eth0"),
+      "qdisc fq 8001: dev eth0 root refcnt 3 limit 10000p flow_limit 50p buckets 1024 orphan_mask 1023 nopacing " +
+        "bands 3 priomap 1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1 weights 589824 196608 65536 quantum 3028b " +
+        "initial_quantum 15140b maxrate 2Gbit low_rate_threshold 550Kbit refill_delay 40ms timer_slack 10us " +
+        "horizon 10s horizon_drop \n"
+    )
+    ok(a, "tc qdisc replace dev eth0 root fq pacing")
+    assert.match(
+      ok(a, "tc -s qdisc show dev eth0"),
+      /8001: .*flow_limit 50p.* Sent 0 bytes.*\n  flows 0 \(inactive 0 throttled 0\) band0_pkts 0 .*\n  gc 0 highprio 0 throttled 0\n$/s
+    )
+    assert.match(ok(a, "ip link show eth0"), / qdisc fq /)
+    assert.deepEqual(fails(a, "tc qdisc add dev eth0 root fq"), [2, "Error: Exclusivity flag on, cannot modify.\n"])
+    assert.deepEqual(fails(a, "tc qdisc change dev eth0 root fq speed 3"), [1, 'What is "speed"?\n'])
+    ok(a, "tc qdisc del dev eth0 root")
+    ok(a, "sysctl -w net.core.default_qdisc=fq")
+    ok(a, "ip link add v0 type veth peer name v1")
+    ok(a, "ip link set v0 up")
+    assert.match(ok(a, "ip link show v0"), / qdisc noqueue /)
     assert.deepEqual(fails(a, "tc qdisc add dev eth0 root htb"), [2, "Error: Specified qdisc kind is unknown.\n"])
   })
 })

@@ -72,7 +72,12 @@ export const Nic = Schema.Struct({
   txRing: Schema.optionalKey(int(80, 4096, "TX descriptors a queue; default 256")),
   rxUsecs: Schema.optionalKey(int(0, 10_000, "interrupt moderation in us; default 3")),
   tso: Schema.optionalKey(Schema.Boolean.annotate({ description: "segmentation offload; default true" })),
-  gro: Schema.optionalKey(Schema.Boolean.annotate({ description: "receive merging; default true" }))
+  gro: Schema.optionalKey(Schema.Boolean.annotate({ description: "receive merging; default true" })),
+  qdisc: Schema.optionalKey(
+    Schema.String.annotate({
+      description: "the root qdisc as tc takes it, such as fq or fq maxrate 1gbit; default: net.core.default_qdisc"
+    })
+  )
 }).annotate({ identifier: "Nic" })
 export type Nic = typeof Nic.Type
 

@@ -1,6 +1,7 @@
 /**
  * One host of a document resolved: NICs, bridges, containers, namespaces, processes.
  */
+import * as Spec from "@darkfiber/kernel-net/qdisc/Spec"
 import type * as Document from "./Document.ts"
 import { maskOf } from "./Fabric.ts"
 import type * as Plan from "./Plan.ts"
@@ -89,8 +90,16 @@ const resolveNic = (name: string, nic: Document.Nic, mac: number, path: Path, pr
     txRing: nic.txRing ?? defaults.ring,
     rxUsecs: nic.rxUsecs ?? defaults.rxUsecs,
     tso: nic.tso ?? true,
-    gro: nic.gro ?? true
+    gro: nic.gro ?? true,
+    qdisc: nic.qdisc === undefined ? null : parseQdisc(nic.qdisc, [...path, "qdisc"], problems)
   }
+}
+
+const parseQdisc = (text: string, path: Path, problems: Problems): Spec.QdiscSpec | null => {
+  const spec = Spec.parse(text.trim().split(/\s+/))
+  if (typeof spec !== "string") return spec
+  problems.add(path, `${spec.replace(/^Error: /, "")} in the qdisc ${text}`)
+  return null
 }
 
 const parseMac = (text: string): number =>

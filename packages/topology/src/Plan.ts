@@ -3,6 +3,7 @@
  *
  * Times are nanoseconds, rates bits per second, sizes bytes, addresses int32, MAC addresses 48-bit numbers.
  */
+import type { QdiscSpec } from "@darkfiber/kernel-net/qdisc/Spec"
 import type { Fault } from "./Document.ts"
 import type { Swarm } from "./FaultSwarm.ts"
 
@@ -40,6 +41,8 @@ export interface NicPlan {
   readonly rxUsecs: number
   readonly tso: boolean
   readonly gro: boolean
+  /** The root of all its queues; null for what the kernel gives each. */
+  readonly qdisc: QdiscSpec | null
 }
 
 export interface BridgePlan {

@@ -191,6 +191,7 @@ export class SimHost {
     for (const each of plan.addresses) {
       this.must(`address of ${plan.name}`, Device.addAddress(dev, each.address, each.prefix))
     }
+    if (plan.qdisc !== null) Device.setQdisc(null, dev, plan.qdisc)
     Device.up(dev)
     if (plan.gateway !== null) {
       this.must("default route", this.kernel.init.fib.add({ prefix: 0, length: 0, gateway: plan.gateway, dev }))

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { describe, it } from "vitest"
+import { Fq } from "@darkfiber/kernel-net/qdisc/Fq"
 import * as Procfs from "@darkfiber/observe/Procfs"
 import * as Sockets from "@darkfiber/observe/Sockets"
 import * as Walk from "@darkfiber/observe/Walk"
@@ -54,6 +55,23 @@ describe("a run", () => {
   })
 
   it("is the same by poll and by fiber", () => assert.equal(run({ dispatch: "fiber" }), expected))
+
+  it("is the same again, by fiber and in slices with qdiscs that hold frames back", () => {
+    const paced = mixed({ cores: 2, loss: "1%", faults: `${rules}, ${crash}` })
+      .replace("eth0: { address: 10.0.1.2/24", `eth0: { qdisc: fq maxrate 100mbit, address: 10.0.1.2/24`)
+      .replace("  h2:\n", "  h2:\n    sysctls: { net.core.default_qdisc: fq }\n")
+    const whole = made({}, paced)
+    whole.run(END)
+    const qdisc = whole.host("h1")!.kernel.init.deviceByName("eth0")!.qdiscs[0]!
+    assert.ok(qdisc instanceof Fq && qdisc.throttles > 10)
+    assert.equal(whole.host("h2")!.kernel.init.deviceByName("eth0")!.qdiscs[0]!.kind, "fq")
+    const facts = factsOf(whole)
+    assert.equal(run({}, paced), facts)
+    assert.equal(run({ dispatch: "fiber" }, paced), facts)
+    const sliced = made({}, paced)
+    while (sliced.now < END) sliced.run(Math.min(END, sliced.now + 777_777))
+    assert.equal(factsOf(sliced), facts)
+  })
 
   it("is the same in one piece and in slices of any size", () => {
     fc.assert(

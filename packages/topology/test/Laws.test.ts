@@ -41,6 +41,14 @@ describe("frames, memory and CPU time add up at every moment", () => {
     })
   }
 
+  it("with qdiscs that hold frames back, also over a crash", () => {
+    const text = mixed({ cores: 2, loss: "0%", faults: `{ kind: crash, host: h1, at: 30ms, for: 5ms }` })
+    const { book, centre } = open(text.replaceAll("eth0: { address", `eth0: { qdisc: fq maxrate 20mbit, address`))
+    runWithLaws(centre, 36 * MS, 60)
+    runWithLaws(centre, 120 * MS, 12)
+    assert.deepEqual(book.wrong, [])
+  })
+
   it("in the instants around a crash, and after the next life has begun", () => {
     const { centre } = open(mixed({ cores: 2, loss: "0%", faults: `{ kind: crash, host: h2, at: 6ms, for: 1ms }` }))
     for (let time = 6 * MS - 2000; time < 6 * MS + 2000; time += 37) {

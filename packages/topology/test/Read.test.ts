@@ -28,7 +28,7 @@ const table: ReadonlyArray<readonly [what: string, content: string, complaints: 
     host("nics: { eth0: { adress: 10.0.0.1/24 } }"),
     [
       '3:21: hosts.web.nics.eth0.adress: unknown key "adress", expected one of address, gateway, mac, mtu, queues, ' +
-        "rxRing, txRing, rxUsecs, tso, gro"
+        "rxRing, txRing, rxUsecs, tso, gro, qdisc"
     ]
   ],
   [

@@ -49,6 +49,11 @@ const table: ReadonlyArray<readonly [what: string, text: string, complaints: Rea
   ],
   ["a prefix that is none", two(nic("address: 10.0.0.1/33"), "{}"), ["2:33: /33 is no prefix, expected /0 to /32"]],
   [
+    "a qdisc that is none, and a word that none takes",
+    two(nic("qdisc: htb"), nic("qdisc: fq speed 3")),
+    ["2:31: Specified qdisc kind is unknown. in the qdisc htb", '3:31: What is "speed"? in the qdisc fq speed 3']
+  ],
+  [
     "the network's own address",
     two(nic("address: 10.0.0.0/24"), "{}"),
     ["2:33: 10.0.0.0/24 is the address of the network itself, expected one inside it"]

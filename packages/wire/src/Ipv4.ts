@@ -117,6 +117,19 @@ export const setTos = (bytes: Uint8Array, at: number, value: number): void => {
 export const setEcn = (bytes: Uint8Array, at: number, value: number): void => {
   bytes[at + TOS] = (bytes[at + TOS]! & ~ECN_MASK) | (value & ECN_MASK)
 }
+/**
+ * Marks the header at `at` CE if its sender understands that (RFC 3168 §5), and mends the checksum.
+ *
+ * @returns true when it is marked now and was not before
+ */
+export const markCe = (bytes: Uint8Array, at: number): boolean => {
+  const before = ecn(bytes, at)
+  if (before === ECN_NOT_ECT || before === ECN_CE) return false
+  const word = u16(bytes, at)
+  setEcn(bytes, at, ECN_CE)
+  setChecksum(bytes, at, Checksum.update16(checksum(bytes, at), word, u16(bytes, at)))
+  return true
+}
 export const setTotalLength = (bytes: Uint8Array, at: number, length: number): void =>
   setU16(bytes, at + TOTAL_LENGTH, length)
 export const setIdentification = (bytes: Uint8Array, at: number, value: number): void =>

@@ -3,7 +3,6 @@
  * IPv4 header checksum.
  */
 import { u16 } from "@darkfiber/wire/Bytes"
-import * as Checksum from "@darkfiber/wire/Checksum"
 import * as Ethernet from "@darkfiber/wire/Ethernet"
 import * as Ipv4 from "@darkfiber/wire/Ipv4"
 import * as Vlan from "@darkfiber/wire/Vlan"
@@ -26,19 +25,10 @@ export const mark = (bytes: Uint8Array, at: number, end: number): boolean => {
     ip += Vlan.tagBytes
     if (end - ip < Ipv4.headerBytes) return false
   }
-  if (type === Ethernet.ETHERTYPE_IPV4) return markV4(bytes, ip)
+  if (type === Ethernet.ETHERTYPE_IPV4) return Ipv4.markCe(bytes, ip)
   if (type !== Ethernet.ETHERTYPE_IPV6 || end - ip < IPV6_HEADER) return false
   const ecn = bytes[ip + 1]! & IPV6_ECN
   if (ecn === 0 || ecn === IPV6_ECN) return false
   bytes[ip + 1] = bytes[ip + 1]! | IPV6_ECN
-  return true
-}
-
-const markV4 = (bytes: Uint8Array, ip: number): boolean => {
-  const ecn = Ipv4.ecn(bytes, ip)
-  if (ecn === Ipv4.ECN_NOT_ECT || ecn === Ipv4.ECN_CE) return false
-  const before = u16(bytes, ip)
-  Ipv4.setEcn(bytes, ip, Ipv4.ECN_CE)
-  Ipv4.setChecksum(bytes, ip, Checksum.update16(Ipv4.checksum(bytes, ip), before, u16(bytes, ip)))
   return true
 }

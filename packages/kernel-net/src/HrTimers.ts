@@ -1,10 +1,10 @@
 /**
  * High-resolution timers of one core (Linux: kernel/hrtimer.c): exact, in hard IRQ, ordered by (deadline, order of
- * arming). Sleeps and time-outs of system calls use them.
+ * arming). Sleeps and time-outs of system calls, the pacing of TCP and the watchdogs of qdiscs use them.
  */
 import type { Core, InterruptHandler } from "@darkfiber/hardware/cpu/Core"
 import { KIND_OWN, Schedulable } from "@darkfiber/sim/Actor"
-import * as Points from "./Points.ts"
+import { HRTIMER_INTERRUPT } from "./Points.ts"
 
 /** What a timer calls, in hard IRQ on its core. */
 export interface TimerFunction {
@@ -95,7 +95,7 @@ export class HrTimers extends Schedulable implements InterruptHandler {
   override dispatch(_now: number): void {}
 
   interrupt(core: Core, _line: number): void {
-    core.enter(Points.HRTIMER_INTERRUPT)
+    core.enter(HRTIMER_INTERRUPT)
     for (;;) {
       const first = this.heap[0]
       if (first === undefined || first.deadline > core.time) break
