@@ -157,13 +157,20 @@ export class Expectation {
       if (packet.protocol === Ipv4.PROTOCOL_TCP) flow.liveLocalIsn = Tcp.sequence(packet.bytes, packet.at)
     }
     packet.toScript(flow)
-    const before = this.parts.at(-1)
     const wanted = payloadOf(this.script)
+    const earlier = this.parts.at(-1)
+    if (earlier !== undefined && !hasSameEnds(earlier, packet)) {
+      // What an older connection sent to the same port, such as its SYN again.
+      this.parts.length = 0
+      this.taken = 0
+    }
+    const before = this.parts.at(-1)
     if (before !== undefined) this.mustFollow(before, packet, wanted)
     this.parts.push(packet)
     this.taken += packet.payload
     if (this.script.body._tag === "Icmp" || this.taken === wanted) return aggregate(this.parts)
-    if (this.taken < wanted && !this.strict && packet.payload > 0) return null
+    const mayGoOn = packet.payload > 0 || packet.isSyn
+    if (this.taken < wanted && !this.strict && mayGoOn) return null
     throw new BadCall(
       `live packet payload: expected ${wanted} bytes vs actual ${this.taken} bytes` + this.dump(this.parts)
     )
@@ -202,6 +209,12 @@ export class Expectation {
     throw new BadCall(`fragments do not make up the packet` + this.dump([...this.parts, packet]))
   }
 }
+
+const hasSameEnds = ({ ends: a }: Captured, { ends: b }: Captured): boolean =>
+  a.source === b.source &&
+  a.destination === b.destination &&
+  a.sourcePort === b.sourcePort &&
+  a.destinationPort === b.destinationPort
 
 const isSynAck = (body: Packet["body"]): boolean =>
   body._tag === "Tcp" && (body.flags & (Tcp.SYN | Tcp.ACK)) === (Tcp.SYN | Tcp.ACK)
