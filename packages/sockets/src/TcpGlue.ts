@@ -389,6 +389,8 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
     sk.rcvbuf = child.rcvbuf
     sk.sndbuf = child.sndbuf
     if (parent.extra !== null) sk.extra = parent.extra.inherit()
+    // Its route is that of the third ACK, until it sends (Linux: inet_csk_route_child_sock).
+    sk.dst = Route.output(parent.net, child.remoteAddress, child.localAddress, sk.boundDevice)
     this.addSock(sk)
     return true
   }

@@ -128,8 +128,10 @@ export class TcpSock extends Endpoint implements TimerOwner {
   noSpace: boolean
   /** TSQ stopped it; resume when wmemAlloc falls (TSQ_THROTTLED). */
   throttled: boolean
-  /** A deferred transmission is under way. */
+  /** A deferred transmission is under way; segment size and `nonagle` of the call that it goes on with (0: those of then). */
   deferred: boolean
+  deferredMss: number
+  deferredNonagle: number
   /** Largest super-segment payload, bytes (sk_gso_max_size), and wire segments in one. */
   gsoMaxSize: number
   gsoMaxSegs: number
@@ -390,6 +392,8 @@ export class TcpSock extends Endpoint implements TimerOwner {
     this.noSpace = false
     this.throttled = false
     this.deferred = false
+    this.deferredMss = 0
+    this.deferredNonagle = 0
     this.gsoMaxSize = 65_536
     this.gsoMaxSegs = 65_535
     this.pacingRate = Infinity

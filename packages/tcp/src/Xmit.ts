@@ -7,6 +7,7 @@ import * as Chrono from "./Chrono.ts"
 import * as CwndUse from "./CwndUse.ts"
 import * as LossProbe from "./LossProbe.ts"
 import * as MtuProbe from "./MtuProbe.ts"
+import * as Options from "./Options.ts"
 import * as Output from "./Output.ts"
 import * as Pacing from "./Pacing.ts"
 import * as Points from "./Points.ts"
@@ -28,6 +29,8 @@ import {
 } from "./TcpSock.ts"
 import { type Segment, isAfter, isBefore } from "./Segment.ts"
 import { inCwndReduction } from "./Congestion.ts"
+
+const IP_HEADER = 20
 
 /** A small segment that is not yet acknowledged is on its way (Linux: tcp_minshall_check). */
 const hasSmallInFlight = (sock: TcpSock): boolean =>
@@ -193,10 +196,13 @@ export const pushPending = (sock: TcpSock, mss: number, nonagle: number): void =
   if (sock.state === State.CLOSE) return
   const result = writeXmit(sock, mss, nonagle, 0, sock.tcp.host.xmitBudget)
   if (result === BLOCKED) Output.checkProbeTimer(sock)
-  else if (result === MORE && !sock.deferred) {
-    sock.deferred = true
-    sock.tcp.host.deferXmit(sock)
-  }
+  if (result !== MORE && !sock.deferred) return
+  // The rest of a call in steps goes by the words of that call: MSG_MORE, a segment size from before a probe.
+  sock.deferredMss = mss
+  sock.deferredNonagle = nonagle
+  if (sock.deferred) return
+  sock.deferred = true
+  sock.tcp.host.deferXmit(sock)
 }
 
 /** After an ACK: sends what has become possible (Linux: tcp_push_pending_frames). */
@@ -209,7 +215,9 @@ export const pushPendingFrames = (sock: TcpSock): void => {
  * tcp_tsq_handler).
  */
 export const resume = (sock: TcpSock): void => {
+  const given = sock.deferredMss
   sock.deferred = false
+  sock.deferredMss = 0
   sock.throttled = false
   const live =
     State.bit(State.ESTABLISHED) |
@@ -218,11 +226,17 @@ export const resume = (sock: TcpSock): void => {
     State.bit(State.CLOSE_WAIT) |
     State.bit(State.LAST_ACK)
   if (sock.destroyed || ((State.bit(sock.state) & live) === 0 && sock.fastOpenRsk === null)) return
-  const mss = Output.currentMss(sock)
+  let mss = Output.currentMss(sock)
+  let nonagle = sock.nonagle
+  if (given !== 0) {
+    nonagle = sock.deferredNonagle
+    // A path that has become narrower, or blocks to report, may leave less room.
+    if (given + IP_HEADER + Options.establishedHeaderLength(sock) <= sock.pmtu) mss = given
+  }
   if (sock.lostOut > sock.retransOut && sock.sndCwnd > packetsInFlight(sock)) {
     Retransmit.retransmitQueue(sock)
   }
-  pushPending(sock, mss, sock.nonagle)
+  pushPending(sock, mss, nonagle)
   SendBuffer.checkSpace(sock)
 }
 
