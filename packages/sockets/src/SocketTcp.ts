@@ -176,7 +176,7 @@ class TcpOps implements SocketOps {
     const left = task.r2 - task.moved
     const length = left < this.stepBytes ? left : this.stepBytes
     const source = task.value instanceof PageSource ? task.value : (task.argument as Uint8Array)
-    const sent = Stream.sendStep(sock, source, task.r1 + task.moved, length, flags)
+    const sent = Stream.sendStep(sock, source, task.r1 + task.moved, length, flags, task.moved)
     if (sent > 0) task.moved += sent
     if (sent > 0 && task.moved < task.r2) return CALL_MORE
     const timeout = timeoutOf(task, socket, flags, false)

@@ -147,6 +147,69 @@ export const split = (host: Host, core: Core, segment: Segment, bytes: number): 
   return rest
 }
 
+/** Moves the first `bytes` of the payload of `from` behind that of `to`. False: they may not, and all is as before. Linux: skb_shift */
+export const shift = (host: Host, cpu: number, to: Segment, from: Segment, bytes: number): boolean => {
+  const target = to.buffer as SkBuff
+  const source = from.buffer as SkBuff
+  if (source.headLength > 0 || source.fragList !== null || target.fragList !== null) return false
+  if (target.zerocopy !== null || source.zerocopy !== null) return false
+  const joins = isContinued(target, source)
+  let pieces = 0
+  for (let left = bytes; left > 0; pieces++) left -= source.frags[pieces * 3 + 2]!
+  if (target.fragCount + pieces - (joins ? 1 : 0) > FRAGS_MAX) return false
+  let left = bytes
+  for (let i = 0; i < pieces; i++) left -= movePiece(host, cpu, target, source, i, left, i === 0 && joins)
+  const last = (pieces - 1) * 3
+  const gone = source.frags[last + 2] === 0 ? pieces : pieces - 1
+  source.frags.copyWithin(0, gone * 3, source.fragCount * 3)
+  source.fragCount -= gone
+  source.dataLength -= bytes
+  source.truesize -= bytes
+  target.truesize += bytes
+  from.length -= bytes
+  from.truesize = source.truesize
+  to.length += bytes
+  to.truesize = target.truesize
+  return true
+}
+
+/** The first piece of `source` lies right behind the last one of `target` (Linux: skb_can_coalesce). */
+const isContinued = (target: SkBuff, source: SkBuff): boolean => {
+  if (target.fragCount === 0 || source.fragCount === 0) return false
+  const last = (target.fragCount - 1) * 3
+  const end = target.frags[last + 1]! + target.frags[last + 2]!
+  return target.frags[last] === source.frags[0] && end === source.frags[1]
+}
+
+/** Moves piece `i`, or its first `left` bytes; what stays of it keeps its place in `source`. @returns bytes moved */
+const movePiece = (
+  host: Host,
+  cpu: number,
+  target: SkBuff,
+  source: SkBuff,
+  i: number,
+  left: number,
+  joins: boolean
+): number => {
+  const at = i * 3
+  const page = source.frags[at]!
+  const offset = source.frags[at + 1]!
+  const size = source.frags[at + 2]!
+  const moved = Math.min(size, left)
+  if (joins) {
+    const last = (target.fragCount - 1) * 3
+    target.frags[last + 2] = target.frags[last + 2]! + moved
+    target.dataLength += moved
+    if (moved === size) host.putPage(page, cpu)
+  } else {
+    if (moved < size) host.world.pages.get(page)
+    target.addFrag(page, offset, moved)
+  }
+  source.frags[at + 1] = offset + moved
+  source.frags[at + 2] = size - moved
+  return moved
+}
+
 /** Takes the first `bytes` of the payload away. Linux: __pskb_trim_head */
 export const trimHead = (host: Host, cpu: number, segment: Segment, bytes: number): void => {
   const skb = segment.buffer as SkBuff

@@ -169,6 +169,10 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
     TcpBuffers.trimHead(this.host, this.core.index, segment, bytes)
   }
 
+  shift(to: Segment, from: Segment, bytes: number): boolean {
+    return TcpBuffers.shift(this.host, this.core.index, to, from, bytes)
+  }
+
   coalesce(tail: Segment, segment: Segment): boolean {
     if (!TcpBuffers.coalesce(tail, segment)) return false
     tail.receivedAt = segment.receivedAt

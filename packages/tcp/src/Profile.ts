@@ -26,6 +26,8 @@ export interface TcpProfile {
   readonly hasBind2: boolean
   /** TIME_WAIT socks of all namespaces share one limit. */
   readonly timeWaitIsGlobal: boolean
+  /** A segment about to go takes from the next one what it still has room for (tcp_grow_skb; not in 3.10). */
+  readonly growsSegments: boolean
   /** tcp_tw_reuse waits for a whole second of the timestamp's clock, else tcp_tw_reuse_delay. */
   readonly twReuseBySecond: boolean
 }
@@ -54,6 +56,7 @@ export const linux310: TcpProfile = {
   timeWait: wheelReaper,
   hasBind2: false,
   timeWaitIsGlobal: true,
+  growsSegments: false,
   twReuseBySecond: true
 }
 
@@ -74,6 +77,7 @@ export const linux6x: TcpProfile = {
   timeWait: timerReaper,
   hasBind2: true,
   timeWaitIsGlobal: false,
+  growsSegments: true,
   twReuseBySecond: false
 }
 

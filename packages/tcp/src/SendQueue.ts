@@ -72,6 +72,24 @@ const moveStamp = (segment: Segment, rest: Segment): void => {
   segment.stamp = 0
 }
 
+/** Moves the first `bytes` of `from` to the end of `to`, the segment before it in the queue. False: the host cannot. */
+export const shift = (sock: TcpSock, to: Segment, from: Segment, bytes: number): boolean => {
+  if (!sock.tcp.host.shift(to, from, bytes)) return false
+  to.endSeq = (to.endSeq + bytes) | 0
+  from.seq = (from.seq + bytes) | 0
+  return true
+}
+
+/** `to` takes over what hangs on `from`, whose payload it has got whole: FIN and PSH, the end of a record, a mark for a stamp. */
+export const takeOver = (to: Segment, from: Segment): void => {
+  to.endSeq = from.endSeq
+  to.flags |= from.flags
+  to.endOfRecord = from.endOfRecord
+  if (from.stamp === 0) return
+  to.stamp |= from.stamp
+  to.stampSeq = from.stampSeq
+}
+
 /**
  * Cuts a segment of the write or retransmit queue after `bytes` of payload (Linux: tcp_fragment). Counts of segments in
  * flight are kept right.

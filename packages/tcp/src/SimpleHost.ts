@@ -316,6 +316,14 @@ export class SimpleHost implements TcpHost, LinkEnd {
     segment.truesize -= bytes
   }
 
+  shift(to: Segment, from: Segment, bytes: number): boolean {
+    if (to.length + bytes > BUFFER_MAX) return false
+    const buffer = from.buffer as SimpleBuffer
+    this.append(to, buffer.bytes, buffer.start, bytes)
+    this.trimHead(from, bytes)
+    return true
+  }
+
   coalesce(tail: Segment, segment: Segment): boolean {
     if (tail.length + segment.length > 16_384) return false
     this.append(tail, (segment.buffer as SimpleBuffer).bytes, (segment.buffer as SimpleBuffer).start, segment.length)

@@ -132,7 +132,7 @@ export class SimpleStream {
         this.offset = 0
         continue
       }
-      const count = Stream.sendStep(this.sock, chunk, this.offset, chunk.length - this.offset, 0)
+      const count = Stream.sendStep(this.sock, chunk, this.offset, chunk.length - this.offset, 0, this.offset)
       if (count === -EAGAIN) break
       if (count < 0) {
         this.error = -count

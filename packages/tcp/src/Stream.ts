@@ -32,10 +32,11 @@ const CONNECTING = State.bit(State.SYN_SENT) | State.bit(State.SYN_RECV)
 /**
  * Queues up to one super-segment of data and sends what may go.
  *
+ * @param moved bytes that the same call has written before
  * @returns bytes taken, at least 1; -EAGAIN when the buffer is full or the handshake goes on (the host waits for
  *   `writable`); -EPIPE or another error. After the last call the host calls {@link sendDone}; before it sleeps too.
  */
-export const sendStep = (sock: TcpSock, bytes: Bytes, at: number, length: number, flags: number): number => {
+export const sendStep = (sock: TcpSock, bytes: Bytes, at: number, length: number, flags: number, moved = 0): number => {
   const host = sock.tcp.host
   if (sock.error !== 0) {
     const error = sock.error
@@ -48,6 +49,7 @@ export const sendStep = (sock: TcpSock, bytes: Bytes, at: number, length: number
   if ((bit & CAN_SEND) === 0 && sock.fastOpenRsk === null) return (bit & CONNECTING) !== 0 ? -EAGAIN : -EPIPE
   if (length <= 0) return 0
   host.trace(Points.TCP_SENDMSG, sock, null)
+  const isFirst = !sock.isWriting && moved === 0
   if (!sock.isWriting) {
     sock.isWriting = true
     Rate.checkAppLimited(sock)
@@ -59,6 +61,8 @@ export const sendStep = (sock: TcpSock, bytes: Bytes, at: number, length: number
   let taken = 0
   if (tail !== null && mayAppend(tail, goal)) {
     taken = appendTo(sock, tail, bytes, at, Math.min(length, goal - tail.length))
+    // A push within the call stays with the segment and moves to its new end.
+    if (isFirst && taken > 0) tail.flags &= ~Tcp.PSH
     // No place for a further page: it is as full as it gets.
     if (taken === 0) Xmit.markPush(sock, tail)
   }
@@ -143,7 +147,6 @@ const appendTo = (sock: TcpSock, segment: Segment, bytes: Bytes, at: number, len
   if (segment.truesize !== before) SendQueue.truesizeChanged(sock, segment, before)
   segment.endSeq = (segment.endSeq + taken) | 0
   sock.writeSeq = (sock.writeSeq + taken) | 0
-  segment.flags &= ~Tcp.PSH
   return taken
 }
 

@@ -115,6 +115,11 @@ export interface TcpHost {
   /** Takes the first `bytes` of the payload away (Linux: tcp_trim_head). Updates `length` and `truesize`, nothing else. */
   trimHead(segment: Segment, bytes: number): void
   /**
+   * Moves the first `bytes` of the payload of `from` behind that of `to` (Linux: skb_shift). Updates `length` and `truesize` of
+   * both, nothing else. False when the buffers do not allow it.
+   */
+  shift(to: Segment, from: Segment, bytes: number): boolean
+  /**
    * Moves the payload of `segment` behind that of `tail` (Linux: skb_try_coalesce), if the buffers allow it without waste:
    * updates `length` and `truesize` of `tail`, and `segment` is gone.
    */

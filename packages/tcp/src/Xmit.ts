@@ -138,17 +138,20 @@ export const writeXmit = (sock: TcpSock, mss: number, nonagle: number, pushOne: 
       break
     }
     if (Pacing.isHeld(sock)) break
-    SendQueue.setGso(segment, mss)
     let quota = CwndUse.quota(sock)
     if (quota === 0) {
       if (pushOne !== PUSH_PROBE) break
       quota = 1
     }
+    const fits = Math.min(quota, segments)
+    if (fits * mss > segment.length && segment.next !== null && tcp.profile.growsSegments) {
+      grow(sock, segment, fits * mss - segment.length)
+    }
+    SendQueue.setGso(segment, mss)
     if (!fitsWindow(sock, segment, mss)) {
       isRwndLimited = true
       break
     }
-    const fits = Math.min(quota, segments)
     if (segment.gsoSegments === 1) {
       const isLast = segment === sock.writeQueue.tail
       if (!nagleTest(sock, segment, mss, isLast ? nonagle : NAGLE_PUSH)) break
@@ -183,6 +186,17 @@ export const writeXmit = (sock: TcpSock, mss: number, nonagle: number, pushOne: 
     return result
   }
   return result === MORE ? MORE : sock.packetsOut === 0 && sock.writeQueue.head !== null ? BLOCKED : DONE
+}
+
+/** The first segment of the queue takes up to `bytes` of the next one (Linux: tcp_grow_skb). */
+const grow = (sock: TcpSock, segment: Segment, bytes: number): void => {
+  const next = segment.next!
+  const moved = Math.min(bytes, next.length)
+  if (segment.endOfRecord !== 0 || moved === 0 || !SendQueue.shift(sock, segment, next, moved)) return
+  if (next.length > 0) return
+  SendQueue.takeOver(segment, next)
+  sock.writeQueue.remove(next)
+  SendQueue.freeWrite(sock, next)
 }
 
 /** Whether the peer's window has room for the segment's first part (Linux: tcp_snd_wnd_test). */
