@@ -31,10 +31,11 @@ const cases = [
   {
     id: "s2-perm",
     program: "s2-leafspine",
-    // The queue holds every window: without loss both do the same work.
+    // The queue holds every window: without loss both do the same work. Quick ACKs at a flow's beginning are 3 % of the
+    // hops of a flow of 8 MB; beyond 12 MB ns-3's slowest flow falls behind ours.
     theirs: ["--qdisc=0", "--queue=30000"],
     ours: ["--queue=30000"],
-    work: { mb: 8 },
+    work: { mb: 10 },
     same: ["goodput", "hops"],
     factor: 1.45
   },
@@ -43,7 +44,7 @@ const cases = [
     program: "s2-leafspine",
     theirs: ["--qdisc=0", "--pattern=incast", "--queue=30000"],
     ours: ["--pattern=incast", "--queue=30000"],
-    work: { mb: 8 },
+    work: { mb: 32 },
     same: ["goodput", "hops"],
     factor: 1.45
   },
