@@ -18,6 +18,7 @@ import {
   FEATURE_CHECKSUM,
   FEATURE_SG,
   FEATURE_TSO,
+  NET_XMIT_DROP,
   NET_XMIT_SUCCESS,
   type NetDevice,
   NETDEV_TX_OK
@@ -36,7 +37,7 @@ const IPV4 = 0x0800
 /**
  * Sends a packet that has its link-layer header, out of `skb.dev`. Takes it over.
  *
- * @returns NET_XMIT_SUCCESS or a negative errno. Linux: dev_queue_xmit
+ * @returns NET_XMIT_SUCCESS, NET_XMIT_CN or a negative errno. Linux: dev_queue_xmit
  */
 export const devQueueXmit = (core: Core, skb: SkBuff): number => {
   const dev = skb.dev!
@@ -116,7 +117,7 @@ const devXmitSkb = (core: Core, skb: SkBuff, qdisc: Qdisc): number => {
     qdisc.running = false
   }
   core.unlock(qdisc.lock)
-  return verdict === NET_XMIT_SUCCESS ? NET_XMIT_SUCCESS : -ENOBUFS
+  return verdict === NET_XMIT_DROP ? -ENOBUFS : verdict
 }
 
 /** Sends what a qdisc holds, up to the quota. Linux: qdisc_run */

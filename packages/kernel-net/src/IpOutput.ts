@@ -13,6 +13,7 @@ import * as Drops from "./Drops.ts"
 import type { Dst } from "./Dst.ts"
 import { EHOSTUNREACH, EMSGSIZE, EPERM } from "./Errno.ts"
 import * as Hooks from "./Hooks.ts"
+import { NET_XMIT_CN } from "./NetDevice.ts"
 import type { Netns } from "./Netns.ts"
 import { finishOutput2 } from "./IpFinish.ts"
 import { fragment } from "./IpFragment.ts"
@@ -49,7 +50,7 @@ export const sockRoute = (sk: Sock): Dst | null => {
  * Sends a segment of a connected socket: `data` stands at the transport header. Takes the buffer over; the packet must be
  * counted (`Host.bornSkb`).
  *
- * @returns 0, NET_XMIT_DROP's errno, or another negative errno. Linux: ip_queue_xmit
+ * @returns 0, NET_XMIT_CN, NET_XMIT_DROP's errno, or another negative errno. Linux: ip_queue_xmit
  */
 export const ipQueueXmit = (core: Core, sk: Sock, skb: SkBuff): number => {
   core.visit(IP_QUEUE_XMIT, sk.net.id, -1, skb.traceId, skb.length)
@@ -91,7 +92,9 @@ export const ipSendSkb = (
   const net = skb.dst!.net
   core.visit(IP_SEND_SKB, net.id, -1, skb.traceId, skb.length)
   pushHeader(skb, source, destination, protocol, ttl, tos, df, ident)
-  return ipLocalOut(core, net, skb)
+  const status = ipLocalOut(core, net, skb)
+  // It is on its way; only TCP wants to know what it cost (Linux: net_xmit_errno).
+  return status === NET_XMIT_CN ? 0 : status
 }
 
 /** Puts an IP header without options in front. */

@@ -31,6 +31,8 @@ export const NETDEV_TX_OK = 0
 export const NETDEV_TX_BUSY = 16
 export const NET_XMIT_SUCCESS = 0
 export const NET_XMIT_DROP = 1
+/** It is queued, but another packet of its flow had to go for it. */
+export const NET_XMIT_CN = 2
 /** Verdicts of receiving (Linux: NET_RX_*). */
 export const NET_RX_SUCCESS = 0
 export const NET_RX_DROP = 1

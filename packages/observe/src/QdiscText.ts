@@ -1,7 +1,8 @@
-/** Options and own statistics of qdiscs, as `tc` prints them (iproute2: tc/q_fq.c, tc/q_fifo.c, tc/tc_util.c). */
+/** Options and own statistics of qdiscs, as `tc` prints them (iproute2: tc/q_fq.c, tc/q_fq_codel.c, tc/q_fifo.c, tc/tc_util.c). */
 import { Pfifo } from "@darkfiber/kernel-net/Pfifo"
 import type { Qdisc } from "@darkfiber/kernel-net/Qdisc"
 import { bandWeights, Fq } from "@darkfiber/kernel-net/qdisc/Fq"
+import { FqCodel } from "@darkfiber/kernel-net/qdisc/FqCodel"
 import { general } from "./Columns.ts"
 
 /** Three bands and the default priority map. */
@@ -11,11 +12,35 @@ const bands = "bands 3 priomap 1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1"
 export const optionsOf = (qdisc: Qdisc): string => {
   if (qdisc.kind === "pfifo_fast") return bands
   if (qdisc instanceof Pfifo) return `limit ${qdisc.limit}p`
+  if (qdisc instanceof FqCodel) return fqCodelOptions(qdisc)
   return qdisc instanceof Fq ? fqOptions(qdisc) : ""
 }
 
 /** Lines of `tc -s` below those that all qdiscs have; "" for none. */
-export const detailsOf = (qdisc: Qdisc): string => (qdisc instanceof Fq ? fqDetails(qdisc) : "")
+export const detailsOf = (qdisc: Qdisc): string => {
+  if (qdisc instanceof FqCodel) return fqCodelDetails(qdisc)
+  return qdisc instanceof Fq ? fqDetails(qdisc) : ""
+}
+
+const fqCodelOptions = ({ settings }: FqCodel): string => {
+  const words = [`limit ${settings.limit}p flows ${settings.flows} quantum ${settings.quantum}`]
+  words.push(`target ${duration(settings.target)}`)
+  if (settings.ceThreshold !== Infinity) words.push(`ce_threshold ${duration(settings.ceThreshold)}`)
+  words.push(`interval ${duration(settings.interval)} memory_limit ${size(settings.memoryLimit)}`)
+  if (settings.ecn) words.push("ecn")
+  words.push(`drop_batch ${settings.dropBatch}`)
+  return words.join(" ")
+}
+
+const fqCodelDetails = (qdisc: FqCodel): string => {
+  let text = `  maxpacket ${qdisc.longest} drop_overlimit ${qdisc.overLimit} new_flow_count ${qdisc.newFlows}`
+  text += ` ecn_mark ${qdisc.ecnMarks}`
+  if (qdisc.ceMarks > 0) text += ` ce_mark ${qdisc.ceMarks}`
+  if (qdisc.memory > 0) text += ` memory_used ${qdisc.memory}`
+  if (qdisc.overMemory > 0) text += ` drop_overmemory ${qdisc.overMemory}`
+  const [fresh, old] = qdisc.listed
+  return `${text}\n  new_flows_len ${fresh} old_flows_len ${old}\n`
+}
 
 const fqOptions = (fq: Fq): string => {
   const { settings } = fq

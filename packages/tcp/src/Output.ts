@@ -32,6 +32,7 @@ import { type Segment, isBefore, isBetween } from "./Segment.ts"
 import { clockMs } from "./Clock.ts"
 import { EVENT_TX_START } from "./Congestion.ts"
 import { ENOBUFS, ENOMEM } from "./Errno.ts"
+import { SENT_CONGESTED } from "./TcpHost.ts"
 
 /**
  * Builds the header and hands the segment to the host. `segment` may be null for one without payload and without a place in
@@ -81,8 +82,9 @@ export const transmit = (sock: TcpSock, segment: Segment | null, seq: number, gi
     segment.sentAt = sock.paceAt
     if (segment.firstSentAt < 0) segment.firstSentAt = sock.paceAt
   }
-  const error = host.transmit(sock, segment, length, payload, segment === null ? 0 : segment.gsoSize, count)
-  if (error === -ENOBUFS) Reduction.enterCwr(sock)
+  const answer = host.transmit(sock, segment, length, payload, segment === null ? 0 : segment.gsoSize, count)
+  if (answer === -ENOBUFS || answer === SENT_CONGESTED) Reduction.enterCwr(sock)
+  const error = answer === SENT_CONGESTED ? 0 : answer
   if (segment !== null && error === 0) {
     TimeOrder.append(sock, segment)
     Rate.segmentSent(sock, segment)

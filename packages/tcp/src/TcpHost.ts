@@ -58,6 +58,9 @@ export interface TcpTimer {
   cancel(): void
 }
 
+/** Answer of `transmit`: it was sent, but something of the same flow was dropped below for it (Linux: NET_XMIT_CN). */
+export const SENT_CONGESTED = 2
+
 /** What owns a timer. The host calls this when the timer is due and no system call owns the socket. */
 /** A port looked at by the search of 3.10, of 6.x, and a TIME_WAIT sock on one. */
 export const PORT_SEQUENTIAL = 0
@@ -152,7 +155,7 @@ export interface TcpHost {
    *
    * @param segment payload, or null for a segment without any
    * @param gsoSize payload bytes of each wire segment when there are several, else 0
-   * @returns 0 or a negative errno (local congestion: -ENOBUFS)
+   * @returns 0, SENT_CONGESTED or a negative errno (local congestion: -ENOBUFS)
    */
   transmit(
     sock: TcpSock,

@@ -5,7 +5,9 @@ import * as Pacing from "../src/Pacing.ts"
 import { pair } from "../src/SimpleHost.ts"
 import type { LinkOptions } from "../src/SimpleLink.ts"
 import * as SockOpt from "../src/SockOpt.ts"
-import type { TcpSock } from "../src/TcpSock.ts"
+import { SENT_CONGESTED } from "../src/TcpHost.ts"
+import { CA_CWR, PACING_FQ, type TcpSock } from "../src/TcpSock.ts"
+import { sent } from "./Sent.ts"
 
 const MS = 1e6
 
@@ -115,5 +117,45 @@ describe("pacing", () => {
     const rate = (received() - before) / 5
     assert.isAbove(rate, 980_000)
     assert.isBelow(rate, 1_010_000)
+  })
+
+  it("with a qdisc that paces it sends ahead, each segment with its own time, a whole one apart", () => {
+    const puppet = sent(10)
+    const sock = puppet.sock!
+    Pacing.setMaxRate(sock, 100_000)
+    sock.pacing = PACING_FQ
+    sock.dataSegsOut = 10
+    puppet.forget()
+    const times: Array<number> = []
+    const transmit = puppet.host.transmit.bind(puppet.host)
+    puppet.host.transmit = (to, segment, ...rest) => {
+      times.push(to.paceAt)
+      return transmit(to, segment, ...rest)
+    }
+    puppet.say({ seq: 1, ack: 10_001 })
+    puppet.run(1 * MS)
+    assert.isAbove(times.length, 10)
+    assert.strictEqual(sock.pacingTimer, null)
+    for (let i = 2; i < times.length; i++) assert.strictEqual(times[i]! - times[i - 1]!, 10 * MS)
+    assert.strictEqual(sock.rtxQueue.tail!.sentAt, times.at(-1))
+  })
+})
+
+describe("a queue below", () => {
+  it("that had to drop something of the flow makes it reduce its window, and what was sent counts as sent", () => {
+    const puppet = sent(10)
+    const sock = puppet.sock!
+    const transmit = puppet.host.transmit.bind(puppet.host)
+    puppet.host.transmit = (...args) => {
+      transmit(...args)
+      return SENT_CONGESTED
+    }
+    puppet.forget()
+    puppet.say({ seq: 1, ack: 2001 })
+    puppet.run(1 * MS)
+    assert.strictEqual(sock.caState, CA_CWR)
+    assert.isAbove(puppet.heard.length, 0)
+    assert.strictEqual(((sock.sndNxt - sock.sndUna) | 0) / 1000, sock.packetsOut)
+    assert.strictEqual(puppet.mib(Counters.RETRANS_SEGS), 0)
   })
 })

@@ -338,6 +338,18 @@ describe("sysctl, ethtool, tc", () => {
     assert.match(ok(a, "ip link show eth0"), / qdisc fq /)
     assert.deepEqual(fails(a, "tc qdisc add dev eth0 root fq"), [2, "Error: Exclusivity flag on, cannot modify.\n"])
     assert.deepEqual(fails(a, "tc qdisc change dev eth0 root fq speed 3"), [1, 'What is "speed"?\n'])
+    ok(a, "tc qdisc replace dev eth0 root fq_codel target 10ms noecn")
+    assert.equal(
+      ok(a, "tc -s qdisc show dev eth0"),
+      "qdisc fq_codel 8002: dev eth0 root refcnt 3 limit 10240p flows 1024 quantum 1514 target 10ms interval 100ms " +
+        "memory_limit 32Mb drop_batch 64 \n Sent 0 bytes 0 pkt (dropped 0, overlimits 0 requeues 0) \n" +
+        " backlog 0b 0p requeues 0\n  maxpacket 0 drop_overlimit 0 new_flow_count 0 ecn_mark 0\n" +
+        "  new_flows_len 0 old_flows_len 0\n"
+    )
+    assert.deepEqual(fails(a, "tc qdisc change dev eth0 root fq_codel flows 10"), [
+      2,
+      "RTNETLINK answers: Invalid argument\n"
+    ])
     ok(a, "tc qdisc del dev eth0 root")
     ok(a, "sysctl -w net.core.default_qdisc=fq")
     ok(a, "ip link add v0 type veth peer name v1")

@@ -59,12 +59,12 @@ describe("a run", () => {
   it("is the same again, by fiber and in slices with qdiscs that hold frames back", () => {
     const paced = mixed({ cores: 2, loss: "1%", faults: `${rules}, ${crash}` })
       .replace("eth0: { address: 10.0.1.2/24", `eth0: { qdisc: fq maxrate 100mbit, address: 10.0.1.2/24`)
-      .replace("  h2:\n", "  h2:\n    sysctls: { net.core.default_qdisc: fq }\n")
+      .replace("  h2:\n", "  h2:\n    sysctls: { net.core.default_qdisc: fq_codel }\n")
     const whole = made({}, paced)
     whole.run(END)
     const qdisc = whole.host("h1")!.kernel.init.deviceByName("eth0")!.qdiscs[0]!
     assert.ok(qdisc instanceof Fq && qdisc.throttles > 10)
-    assert.equal(whole.host("h2")!.kernel.init.deviceByName("eth0")!.qdiscs[0]!.kind, "fq")
+    assert.equal(whole.host("h2")!.kernel.init.deviceByName("eth0")!.qdiscs[0]!.kind, "fq_codel")
     const facts = factsOf(whole)
     assert.equal(run({}, paced), facts)
     assert.equal(run({ dispatch: "fiber" }, paced), facts)

@@ -43,7 +43,11 @@ describe("frames, memory and CPU time add up at every moment", () => {
 
   it("with qdiscs that hold frames back, also over a crash", () => {
     const text = mixed({ cores: 2, loss: "0%", faults: `{ kind: crash, host: h1, at: 30ms, for: 5ms }` })
-    const { book, centre } = open(text.replaceAll("eth0: { address", `eth0: { qdisc: fq maxrate 20mbit, address`))
+    const { book, centre } = open(
+      text
+        .replaceAll("eth0: { address: 10.0.1", `eth0: { qdisc: fq maxrate 20mbit, address: 10.0.1`)
+        .replaceAll("eth0: { address: 10.0.2", `eth0: { qdisc: fq_codel limit 20 target 10us, address: 10.0.2`)
+    )
     runWithLaws(centre, 36 * MS, 60)
     runWithLaws(centre, 120 * MS, 12)
     assert.deepEqual(book.wrong, [])

@@ -32,7 +32,7 @@ const topology = (random: RandomStream): string => {
   const address = (host: number): string => (routed ? `10.0.${host}.2` : `10.0.0.${host}`)
   const nic = (host: number): string =>
     `{ address: ${address(host)}/24${routed ? `, gateway: 10.0.${host}.1` : ""}, queues: ${1 + random.below(2)}, ` +
-    `tso: ${random.chance(0.7)}, gro: ${random.chance(0.7)}, rxUsecs: ${random.below(2) * 3}${host === 2 ? ", qdisc: fq" : ""} }`
+    `tso: ${random.chance(0.7)}, gro: ${random.chance(0.7)}, rxUsecs: ${random.below(2) * 3}${["", ", qdisc: fq", ", qdisc: fq_codel"][host - 1]} }`
   const length = (): number => 1000 + random.below(400_000)
   const kernel = random.chance(0.3) ? `"3.10"` : "6.x"
   const link = (host: number): string =>

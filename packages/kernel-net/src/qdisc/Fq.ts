@@ -20,17 +20,8 @@ import { FQ_DEQUEUE, FQ_ENQUEUE } from "../Points.ts"
 import { packetLength, Qdisc } from "../Qdisc.ts"
 import { type SkBuff, SkBuffList } from "../SkBuff.ts"
 import type { Sock } from "../Sock.ts"
-import {
-  Band,
-  DelayedFlows,
-  type FlowList,
-  FqFlow,
-  IDLE,
-  IdleFlows,
-  insertByTime,
-  LISTED,
-  THROTTLED
-} from "./FqFlow.ts"
+import { Band, DelayedFlows, FqFlow, IDLE, IdleFlows, insertByTime, LISTED, THROTTLED } from "./FqFlow.ts"
+import type { FlowList } from "./FlowList.ts"
 import type { FqSettings } from "./FqSettings.ts"
 import { Watchdog } from "./Watchdog.ts"
 
@@ -261,7 +252,7 @@ export class Fq extends Qdisc {
   }
 
   /** The list whose turn it is, band by band; null when no flow may send. */
-  private nextList(): FlowList | null {
+  private nextList(): FlowList<FqFlow> | null {
     let tried = 0
     for (;;) {
       const list = this.bands[this.bandIndex]!.ready()
@@ -278,7 +269,7 @@ export class Fq extends Qdisc {
   }
 
   /** Nothing left: a new flow passes through the old ones first, so that it cannot starve them by coming back. */
-  private emptied(core: Core, list: FlowList, flow: FqFlow): void {
+  private emptied(core: Core, list: FlowList<FqFlow>, flow: FqFlow): void {
     list.shift()
     if (list === this.bands[this.bandIndex]!.fresh) {
       this.bands[flow.band]!.old.push(flow)

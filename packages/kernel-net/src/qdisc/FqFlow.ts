@@ -9,6 +9,7 @@
  */
 import { type SkBuff, SkBuffList } from "../SkBuff.ts"
 import type { Sock } from "../Sock.ts"
+import { FlowList } from "./FlowList.ts"
 
 export const IDLE = 0
 export const LISTED = 1
@@ -50,41 +51,10 @@ export class FqFlow {
   }
 }
 
-/** Flows served in turn, first in first out. */
-export class FlowList {
-  head: FqFlow | null
-  private tail: FqFlow | null
-
-  constructor() {
-    this.head = null
-    this.tail = null
-  }
-
-  push(flow: FqFlow): void {
-    flow.next = null
-    if (this.tail === null) this.head = flow
-    else this.tail.next = flow
-    this.tail = flow
-  }
-
-  /** Precondition: there is one. */
-  shift(): void {
-    const flow = this.head!
-    this.head = flow.next
-    if (this.head === null) this.tail = null
-    flow.next = null
-  }
-
-  clear(): void {
-    this.head = null
-    this.tail = null
-  }
-}
-
 /** Flows of one priority. */
 export class Band {
-  readonly fresh: FlowList
-  readonly old: FlowList
+  readonly fresh: FlowList<FqFlow>
+  readonly old: FlowList<FqFlow>
   /** Bytes a round. */
   readonly quantum: number
   credit: number
@@ -100,7 +70,7 @@ export class Band {
   }
 
   /** The list to serve; null when there is none or its share of the round is used up. */
-  ready(): FlowList | null {
+  ready(): FlowList<FqFlow> | null {
     if (this.credit <= 0) return null
     if (this.fresh.head !== null) return this.fresh
     return this.old.head === null ? null : this.old

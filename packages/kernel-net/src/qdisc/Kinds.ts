@@ -5,7 +5,10 @@ import type { Netns } from "../Netns.ts"
 import { Pfifo } from "../Pfifo.ts"
 import { PfifoFast } from "../PfifoFast.ts"
 import type { Qdisc } from "../Qdisc.ts"
+import { EINVAL, ENOENT } from "../Errno.ts"
 import { Fq } from "./Fq.ts"
+import { FqCodel } from "./FqCodel.ts"
+import { fqCodelDefaults } from "./FqCodelSettings.ts"
 import { fqDefaults } from "./FqSettings.ts"
 import { ofKind, type QdiscSpec } from "./Spec.ts"
 
@@ -24,17 +27,22 @@ export const make = (spec: QdiscSpec, dev: NetDevice, queue: number): Qdisc => {
       return new Pfifo(dev, queue, spec.limit ?? pfifoLimit(dev))
     case "fq":
       return new Fq(dev, queue, { ...fqDefaults(dev), ...spec.options })
+    case "fq_codel":
+      return new FqCodel(dev, queue, { ...fqCodelDefaults(dev), ...spec.options })
     default:
       return spec satisfies never
   }
 }
 
-/** Sets what `spec` says about a qdisc of the same kind; the rest stays. @returns false for another kind */
-export const change = (core: Core, qdisc: Qdisc, spec: QdiscSpec): boolean => {
+/** Sets what `spec` says about a qdisc of the same kind; the rest stays. @returns 0, -ENOENT for another kind, or -EINVAL */
+export const change = (core: Core, qdisc: Qdisc, spec: QdiscSpec): number => {
   if (spec.kind === "fq" && qdisc instanceof Fq) qdisc.change(core, { ...qdisc.settings, ...spec.options })
-  else if (spec.kind === "pfifo" && qdisc instanceof Pfifo) qdisc.setLimit(spec.limit ?? pfifoLimit(qdisc.dev))
-  else return spec.kind === qdisc.kind
-  return true
+  else if (spec.kind === "fq_codel" && qdisc instanceof FqCodel) {
+    if (spec.options.flows !== undefined) return -EINVAL
+    qdisc.change(core, { ...qdisc.settings, ...spec.options })
+  } else if (spec.kind === "pfifo" && qdisc instanceof Pfifo) qdisc.setLimit(spec.limit ?? pfifoLimit(qdisc.dev))
+  else if (spec.kind !== qdisc.kind) return -ENOENT
+  return 0
 }
 
 const pfifoLimit = (dev: NetDevice): number => (dev.txQueueLength > 0 ? dev.txQueueLength : 1)

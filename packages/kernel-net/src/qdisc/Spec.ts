@@ -1,6 +1,7 @@
 /**
- * A qdisc as words, in the form `tc` takes it: `fq maxrate 1gbit`, `pfifo limit 100` (iproute2: tc/q_fq.c, tc/q_fifo.c).
+ * A qdisc as words, in the form `tc` takes it: `fq maxrate 1gbit`, `pfifo limit 100` (iproute2: tc/q_fq.c, tc/q_fq_codel.c, tc/q_fifo.c).
  */
+import { type FqCodelSettings, QUANTUM_MIN } from "./FqCodelSettings.ts"
 import type { FqSettings } from "./FqSettings.ts"
 
 /** The kind of a qdisc with what was said about it; the rest takes the default. */
@@ -8,9 +9,10 @@ export type QdiscSpec =
   | { readonly kind: "pfifo_fast" }
   | { readonly kind: "pfifo"; readonly limit: number | null }
   | { readonly kind: "fq"; readonly options: Partial<FqSettings> }
+  | { readonly kind: "fq_codel"; readonly options: Partial<FqCodelSettings> }
 
 /** Kinds that `net.core.default_qdisc` may name. */
-export const defaultKinds: ReadonlyArray<string> = ["pfifo_fast", "pfifo", "fq"]
+export const defaultKinds: ReadonlyArray<string> = ["pfifo_fast", "pfifo", "fq", "fq_codel"]
 
 /** What a kind is without options; null for a kind there is not. */
 export const ofKind = (kind: string): QdiscSpec | null => {
@@ -30,6 +32,10 @@ export const parse = (words: ReadonlyArray<string>): QdiscSpec | string => {
     }
     case "fq": {
       const read = readOptions(options, fqOptions)
+      return typeof read === "string" ? read : { kind, options: read }
+    }
+    case "fq_codel": {
+      const read = readOptions(options, fqCodelOptions)
       return typeof read === "string" ? read : { kind, options: read }
     }
     default:
@@ -126,4 +132,25 @@ const fqOptions: Readonly<Record<string, Option>> = {
   horizon: ["horizon", time],
   horizon_drop: ["horizonDrop", true],
   horizon_cap: ["horizonDrop", false]
+}
+
+/** A quantum of fq_codel is never smaller than this. */
+const roundQuantum: Reader = (word) => {
+  const bytes = positive(word)
+  return bytes === null ? null : Math.max(QUANTUM_MIN, bytes as number)
+}
+const flows: Reader = (word) =>
+  /^\d{1,5}$/.test(word) && Number(word) >= 1 && Number(word) <= 65_536 ? Number(word) : null
+
+const fqCodelOptions: Readonly<Record<string, Option>> = {
+  limit: ["limit", positive],
+  flows: ["flows", flows],
+  quantum: ["quantum", roundQuantum],
+  target: ["target", time],
+  interval: ["interval", time],
+  memory_limit: ["memoryLimit", count],
+  ecn: ["ecn", true],
+  noecn: ["ecn", false],
+  ce_threshold: ["ceThreshold", time],
+  drop_batch: ["dropBatch", positive]
 }

@@ -1,5 +1,6 @@
 /** `tc qdisc`: show, add, change, replace, delete the root of a device. */
 import * as Device from "@darkfiber/kernel-net/Device"
+import { EINVAL, ENOENT } from "@darkfiber/kernel-net/Errno"
 import type { NetDevice } from "@darkfiber/kernel-net/NetDevice"
 import * as Kinds from "@darkfiber/kernel-net/qdisc/Kinds"
 import * as Spec from "@darkfiber/kernel-net/qdisc/Spec"
@@ -55,7 +56,9 @@ const change = (where: Place, verb: string, words: ReadonlyArray<string>): Outco
   if (typeof spec === "string") return failure(spec, spec.startsWith("Error") ? 2 : 1)
   const root = device.hasRoot ? device.qdiscs[0]! : null
   if (root !== null && verb === "add") return failure("Error: Exclusivity flag on, cannot modify.", 2)
-  if (root !== null && Kinds.change(coreOf(where), root, spec)) return success()
+  const status = root === null ? -ENOENT : Kinds.change(coreOf(where), root, spec)
+  if (status === 0) return success()
+  if (status === -EINVAL) return failure("RTNETLINK answers: Invalid argument", 2)
   if (verb === "change") {
     return root === null
       ? failure("Error: Qdisc not found. To create specify NLM_F_CREATE flag.", 2)
@@ -86,7 +89,7 @@ const remove = (where: Place, words: ReadonlyArray<string>): Outcome => {
 export const tc: Command = {
   name: "tc",
   usage:
-    "tc [-s] qdisc [show [dev DEVICE] | add|change|replace dev DEVICE root pfifo_fast|pfifo|fq [OPTIONS] | del dev DEVICE root]",
+    "tc [-s] qdisc [show [dev DEVICE] | add|change|replace dev DEVICE root pfifo_fast|pfifo|fq|fq_codel [OPTIONS] | del dev DEVICE root]",
   run: (args, { place: where }) => {
     const words = args.filter((arg) => arg !== "-s" && arg !== "-statistics")
     const [object = "", verb = "show", ...rest] = words
