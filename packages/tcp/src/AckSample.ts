@@ -8,6 +8,8 @@ export class AckSample {
   lastSackAt = -1
   /** Lowest sequence number that this ACK's SACK delivered late. */
   reorderSeq = 0
+  /** Tags that the range marked last has got (SackMark.ts). */
+  tags = 0
   /** Segments in flight before it. */
   priorInFlight = 0
   /** State of the connection when the newest delivered segment was sent: segments delivered, and when, ns; -1: unknown. */

@@ -57,7 +57,9 @@ export const clean = (sock: TcpSock, priorUna: number, priorFack: number): numbe
       sock.sackedOut -= count
     } else if (sock.sackOk) {
       sock.delivered += count
-      if ((sacked & RETRANS) === 0 || !Undo.isEchoBefore(sock, toMs(segment.sentAt))) Rack.advance(sock, segment)
+      if ((sacked & RETRANS) === 0 || !Undo.isEchoBefore(sock, toMs(segment.sentAt))) {
+        Rack.advance(sock, sacked, segment.endSeq, segment.sentAt)
+      }
     }
     if ((sacked & LOST) !== 0) sock.lostOut -= count
     sock.packetsOut -= count

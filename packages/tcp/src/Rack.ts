@@ -93,15 +93,15 @@ export const markLostByTime = (sock: TcpSock): boolean => {
 }
 
 /** A segment was delivered (Linux: tcp_rack_advance). */
-export const advance = (sock: TcpSock, segment: Segment): void => {
-  const rttUs = usBetween(segment.sentAt, sock.tcp.host.now())
+export const advance = (sock: TcpSock, sacked: number, endSeq: number, sentAt: number): void => {
+  const rttUs = usBetween(sentAt, sock.tcp.host.now())
   // Too fast for its last transmission: an earlier one arrived, and which is not known.
-  if (rttUs < sock.minRttUs && (segment.sacked & RETRANS) !== 0) return
+  if (rttUs < sock.minRttUs && (sacked & RETRANS) !== 0) return
   sock.rackAdvanced = true
   sock.rackRttUs = rttUs
-  if (isSentAfter(segment.sentAt, sock.rackSentAt, segment.endSeq, sock.rackEndSeq)) {
-    sock.rackSentAt = segment.sentAt
-    sock.rackEndSeq = segment.endSeq
+  if (isSentAfter(sentAt, sock.rackSentAt, endSeq, sock.rackEndSeq)) {
+    sock.rackSentAt = sentAt
+    sock.rackEndSeq = endSeq
   }
 }
 

@@ -16,13 +16,14 @@ import type { TcpOptions } from "@darkfiber/wire/TcpOptions"
 import * as Flags from "./AckFlags.ts"
 import type { AckSample } from "./AckSample.ts"
 import * as Counters from "./Counters.ts"
-import * as Rack from "./Rack.ts"
 import * as Rate from "./Rate.ts"
 import * as Reordering from "./Reordering.ts"
+import * as SackMark from "./SackMark.ts"
+import * as SackShift from "./SackShift.ts"
 import * as SendQueue from "./SendQueue.ts"
 import * as TimeOrder from "./TimeOrder.ts"
 import { CA_LOSS, type TcpSock } from "./TcpSock.ts"
-import { LOST, RETRANS, SACKED_ACKED, SACKED_RETRANS, type Segment, isAfter, isBefore } from "./Segment.ts"
+import { SACKED_ACKED, type Segment, isAfter, isBefore } from "./Segment.ts"
 
 /** Linux: TCP_NUM_SACKS. */
 const BLOCKS_MAX = 4
@@ -62,8 +63,20 @@ const walk = (sock: TcpSock, count: number, isDuplicate: boolean, sample: AckSam
       block++
       continue
     }
-    if (isAfter(segment.endSeq, starts[block]!) && matches(sock, segment, starts[block]!, ends[block]!)) {
-      flag |= tagOne(sock, segment, isDuplicate, sample)
+    if (isAfter(segment.endSeq, starts[block]!)) {
+      const before = segment.previous
+      const mayShift = !isDuplicate && (segment.sacked & SACKED_ACKED) === 0
+      const shifted = mayShift
+        ? SackShift.shift(sock, segment, starts[block]!, ends[block]!, sample)
+        : SackShift.NOT_POSSIBLE
+      if (shifted >= 0) {
+        flag |= shifted
+        segment = before!.next
+        continue
+      }
+      if (shifted === SackShift.NOT_POSSIBLE && matches(sock, segment, starts[block]!, ends[block]!)) {
+        flag |= tagOne(sock, segment, isDuplicate, sample)
+      }
     }
     segment = segment.next
   }
@@ -183,62 +196,13 @@ const matches = (sock: TcpSock, segment: Segment, start: number, end: number): b
   return SendQueue.fragment(sock, segment, length, mss) && startsIn
 }
 
-/** Tags one segment (Linux: tcp_sacktag_one). */
+/** Tags one segment where it is. */
 const tagOne = (sock: TcpSock, segment: Segment, isDuplicate: boolean, sample: AckSample): number => {
-  const count = segment.gsoSegments
-  let flag = 0
-  if (isDuplicate && (segment.sacked & RETRANS) !== 0) {
-    if (sock.undoMarked && sock.undoRetrans > 0 && isAfter(segment.endSeq, sock.undoMarker)) {
-      sock.undoRetrans = Math.max(0, sock.undoRetrans - count)
-    }
-    if ((segment.sacked & SACKED_ACKED) !== 0 && isBefore(segment.seq, sample.reorderSeq)) {
-      sample.reorderSeq = segment.seq
-    }
-  }
-  // About to be freed: the ACK has it.
+  const flag = SackMark.markRange(sock, segment, segment.endSeq, segment.gsoSegments, isDuplicate, sample)
+  segment.sacked = sample.tags
   if (!isAfter(segment.endSeq, sock.sndUna)) return flag
-  if ((segment.sacked & SACKED_ACKED) === 0) {
-    Rack.advance(sock, segment)
-    flag |= noteArrival(sock, segment, sample)
-    segment.sacked |= SACKED_ACKED
-    flag |= Flags.DATA_SACKED
-    sock.sackedOut += count
-    sock.delivered += count
-  }
-  if (isDuplicate && (segment.sacked & SACKED_RETRANS) !== 0) {
-    segment.sacked &= ~SACKED_RETRANS
-    sock.retransOut -= count
-  }
   Rate.segmentDelivered(sock, segment, sample)
   TimeOrder.remove(sock, segment)
   if (!isBefore(segment.seq, sock.highestSack)) sock.highestSack = segment.endSeq
-  return flag
-}
-
-/** It was not SACKed before: takes its other tags off, and sees whether it came late. */
-const noteArrival = (sock: TcpSock, segment: Segment, sample: AckSample): number => {
-  const count = segment.gsoSegments
-  let flag = 0
-  if ((segment.sacked & SACKED_RETRANS) !== 0) {
-    // Not lost and sent again: that one is believed to be on its way.
-    if ((segment.sacked & LOST) !== 0) {
-      segment.sacked &= ~(LOST | SACKED_RETRANS)
-      sock.lostOut -= count
-      sock.retransOut -= count
-    }
-    return 0
-  }
-  if ((segment.sacked & RETRANS) === 0) {
-    if (isBefore(segment.seq, sock.highestSack) && isBefore(segment.seq, sample.reorderSeq)) {
-      sample.reorderSeq = segment.seq
-    }
-    if (!isAfter(segment.endSeq, sock.highSeq)) flag |= Flags.ORIG_SACK_ACKED
-    if (sample.firstSackAt < 0) sample.firstSackAt = segment.sentAt
-    sample.lastSackAt = segment.sentAt
-  }
-  if ((segment.sacked & LOST) !== 0) {
-    segment.sacked &= ~LOST
-    sock.lostOut -= count
-  }
   return flag
 }
