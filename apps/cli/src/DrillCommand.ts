@@ -1,8 +1,9 @@
 /**
- * `darkfiber drill FILE.pkt…`: runs packetdrill scripts, each against a simulated host of its own.
+ * `darkfiber drill FILE.pkt…`: runs packetdrill scripts, each against a simulated host of its own. A folder stands for all
+ * scripts below it.
  */
-import { existsSync, readFileSync, statSync } from "node:fs"
-import { dirname, resolve } from "node:path"
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
 import * as Drill from "@darkfiber/packetdrill/Drill"
 import * as Parser from "@darkfiber/packetdrill/Parser"
 import * as Units from "@darkfiber/topology/Units"
@@ -12,7 +13,10 @@ import { badInput, checkFailed } from "./Failure.ts"
 import * as Options from "./Options.ts"
 
 const flags = {
-  files: Argument.String("file").pipe(Argument.withDescription("packetdrill scripts"), Argument.variadic({ min: 1 })),
+  files: Argument.String("file").pipe(
+    Argument.withDescription("packetdrill scripts, or folders of them"),
+    Argument.variadic({ min: 1 })
+  ),
   json: Options.json,
   tolerance: Flag.String("tolerance").pipe(
     Flag.withDescription("how far an event may be off in virtual time"),
@@ -35,6 +39,22 @@ const textOf = (path: string): string | null => {
   return readFileSync(path, "utf8")
 }
 
+const report = (reports: ReadonlyArray<Drill.Report>): string =>
+  `${Drill.format(reports)}${Drill.byFolder(reports)}${Drill.summary(reports)}`.trimEnd()
+
+const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory()
+
+/** Scripts below a folder, those of one folder together, in the order of their names. */
+const scriptsBelow = (folder: string): ReadonlyArray<string> => {
+  const entries = readdirSync(folder, { withFileTypes: true }).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const own = entries.filter((entry) => entry.isFile() && entry.name.endsWith(".pkt"))
+  const folders = entries.filter((entry) => entry.isDirectory())
+  return [
+    ...own.map((entry) => join(folder, entry.name)),
+    ...folders.flatMap((entry) => scriptsBelow(join(folder, entry.name)))
+  ]
+}
+
 export const drill = Command.make("drill", flags, (options) =>
   Effect.gen(function* () {
     const tolerance = Units.duration(options.tolerance)
@@ -44,7 +64,9 @@ export const drill = Command.make("drill", flags, (options) =>
     const settings = { ...Drill.defaults, seed, kernel, tolerance, strictSegments }
     const reports: Array<Drill.Report> = []
     const unreadable: Array<string> = []
-    for (const name of options.files) {
+    const names = options.files.flatMap((name) => (isFolder(name) ? scriptsBelow(name) : [name]))
+    if (names.length === 0) return yield* badInput(`${options.files.join(", ")}: no .pkt file below`)
+    for (const name of names) {
       const text = textOf(name)
       if (text === null) {
         unreadable.push(`${name}: no such script, or not readable`)
@@ -57,7 +79,7 @@ export const drill = Command.make("drill", flags, (options) =>
       else unreadable.push(Drill.formatUnreadable(outcome.failure))
     }
     if (options.json) yield* Console.log(JSON.stringify(reports))
-    else if (reports.length > 0) yield* Console.log(`${Drill.format(reports)}${Drill.summary(reports)}`.trimEnd())
+    else if (reports.length > 0) yield* Console.log(report(reports))
     if (unreadable.length > 0) return yield* badInput(unreadable.join("\n"))
     const rest = reports.filter((each) => each.result !== "pass").length
     if (rest > 0) return yield* checkFailed(`${rest} of ${reports.length} scripts did not pass`)

@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { Fdb } from "@darkfiber/kernel-net/bridge/Fdb"
 import * as PcapngReader from "@darkfiber/wire/PcapngReader"
 import { Effect, Exit, Result } from "effect"
@@ -32,6 +32,7 @@ links: [{ endpoints: ["a:eth0", "b:eth0"] }]
 
 const file = (name: string, content: string | Uint8Array): string => {
   const path = join(folder, name)
+  mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, content)
   return path
 }
@@ -312,6 +313,40 @@ describe("drill", () => {
     const [report] = JSON.parse(strict.stdout)
     assert.deepInclude(report, { result: "fail", line: 11, superSegments: "strict" })
     assert.include((await run("drill", script)).stdout, "super-segments: pieces in a row are put together\n")
+  })
+})
+
+describe("drill of a folder", () => {
+  const passes = "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n"
+
+  it("runs all scripts below it and counts by folder", async () => {
+    const drills = file("drills/b/two.pkt", passes).replace(/\/b\/two\.pkt$/, "")
+    file("drills/a/one.pkt", passes)
+    file("drills/a/other.pkt", passes.replace("= 3", "= -1 EINVAL (Invalid argument)"))
+    file("drills/a/notes.txt", "")
+    const said = await run("drill", drills)
+    assert.strictEqual(said.code, 1)
+    const lines = said.stdout.split("\n")
+    assert.match(
+      lines.find((line) => line.endsWith("unsupported"))!,
+      /^folder +pass {2}fail {2}unsupported$/
+    )
+    assert.match(
+      lines.find((line) => line.startsWith(`${drills}/a `))!,
+      / 1 +1 +0$/
+    )
+    assert.match(
+      lines.find((line) => line.startsWith(`${drills}/b `))!,
+      / 1 +0 +0$/
+    )
+    assert.include(said.stdout, "3 scripts: 2 pass, 1 fail, 0 unsupported")
+  })
+
+  it("with no script is wrong use", async () => {
+    const drills = file("empty/notes.txt", "").replace(/\/notes\.txt$/, "")
+    const said = await run("drill", drills)
+    assert.strictEqual(said.code, 2)
+    assert.include(said.stderr, "no .pkt file below")
   })
 })
 

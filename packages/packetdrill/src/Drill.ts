@@ -73,6 +73,23 @@ export const summary = (reports: ReadonlyArray<Report>): string => {
   )
 }
 
+const folderOf = (script: string): string => script.slice(0, Math.max(0, script.lastIndexOf("/"))) || "."
+
+/** A table with a line a folder; nothing when all are in one. */
+export const byFolder = (reports: ReadonlyArray<Report>): string => {
+  const folders = [...new Set(reports.map((each) => folderOf(each.script)))]
+  if (folders.length < 2) return ""
+  const width = Math.max(...folders.map((folder) => folder.length))
+  const lines = folders.map((folder) => {
+    const here = reports.filter((each) => folderOf(each.script) === folder)
+    const counts = results.map((result) => here.filter((each) => each.result === result).length)
+    return `${folder.padEnd(width)}${counts.map((count, at) => String(count).padStart(results[at]!.length + 2)).join("")}\n`
+  })
+  return `\n${"folder".padEnd(width)}  ${results.join("  ")}\n${lines.join("")}\n`
+}
+
+const results: ReadonlyArray<Report["result"]> = ["pass", "fail", "unsupported"]
+
 const superSegments = (reports: ReadonlyArray<Report>): string => {
   const strict = reports.filter((each) => each.superSegments === "strict").length
   if (strict === reports.length) return "strict, each packet of the script is one packet of the host"
