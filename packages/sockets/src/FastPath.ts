@@ -22,7 +22,7 @@ export const runAtOnce = (scheduler: Scheduler, task: Task): boolean => {
     !island.isLastToResume() ||
     !island.quietUntil(island.now) ||
     !core.isUndisturbed() ||
-    (queue.count > 0 && queue.mustYield(core))
+    queue.mustYield(core)
   )
     return false
   core.beginTask()
@@ -31,7 +31,7 @@ export const runAtOnce = (scheduler: Scheduler, task: Task): boolean => {
     if (verdict === CALL_BLOCK) return false
     if (verdict === CALL_DONE) task.finish(core)
     if (!island.advance(core.time) || !core.isUndisturbed()) return false
-    if (task.killed || task.moveTo !== null || (queue.count > 0 && queue.mustYield(core))) return false
+    if (task.killed || task.moveTo !== null || queue.mustYield(core)) return false
     if (verdict === CALL_DONE) return true
   }
 }

@@ -44,6 +44,8 @@ export interface SpawnOptions {
   readonly uid?: number
   /** Cores it may use. */
   readonly affinity?: ReadonlyArray<number>
+  /** From -20 to 19; 0 without it. */
+  readonly nice?: number
   readonly nofile?: { readonly soft: number; readonly hard: number }
 }
 
@@ -125,11 +127,15 @@ export class ProcessTable extends Schedulable {
     return this.start(name, net, options, () => new LeasedUser(this.scheduler, program))
   }
 
-  /** A further thread of a process, such as a fiber forked inside it. */
+  /** A further thread of a process, such as a fiber forked inside it. It has the first one's cores and nice value. */
   addThread(process: Process, name: string, user: UserSide): Task | number {
-    const queue = this.scheduler.place(null)
+    const first = process.threads[0]
+    const affinity = first?.affinity ?? null
+    const queue = this.scheduler.place(affinity)
     if (!this.memory.allocAll(this.threadObjects, queue.core.index)) return -Errno.ENOMEM
     const task = new Task(this.scheduler.newTid(), name, process, user, null, queue)
+    task.affinity = affinity
+    if (first !== undefined) task.setNice(first.nice)
     queue.tasks++
     process.threads = added(process.threads, task)
     return task
@@ -259,6 +265,7 @@ export class ProcessTable extends Schedulable {
     if (options.nofile !== undefined) process.files.setLimit(options.nofile.soft, options.nofile.hard, true)
     const task = new Task(process.pid, name, process, makeUser(process), null, queue)
     task.affinity = affinity
+    task.setNice(options.nice ?? 0)
     process.threads = [task]
     this.processes.set(process.pid, process)
     this.starting.set(process.pid, task)

@@ -1,23 +1,34 @@
 /**
- * The scheduler of a host: a run queue a core, wake-ups, where new tasks go, the load average.
+ * The scheduler of a host: a run queue a core, wake-ups, where new tasks go, nice values, the load average.
  *
- * Linux: kernel/sched/core.c. Differs: a woken task stays on its core; only new tasks are placed (on the core with the
- * fewest tasks, the lowest index among equals), and nothing is balanced later.
+ * Linux: kernel/sched/core.c. New tasks go to the core with the fewest, the lowest index among equals; which core a
+ * woken one gets, and what is moved later, is in Balance.ts.
  */
 import type { Core } from "@darkfiber/hardware/cpu/Core"
 import type { HrTimers } from "@darkfiber/kernel-net/HrTimers"
 import type { Island } from "@darkfiber/sim/Island"
+import * as Balance from "./Balance.ts"
+import { Cfs } from "./Cfs.ts"
+import { Eevdf } from "./Eevdf.ts"
+import { FORKED, type Waiting, WOKEN } from "./FairQueue.ts"
 import { LoadAverage } from "./LoadAverage.ts"
+import { weightOf } from "./Nice.ts"
 import * as Points from "./Points.ts"
 import { RunQueue } from "./RunQueue.ts"
 import type { SchedulerProfile } from "./SocketsProfile.ts"
-import { DEAD, INTERRUPTIBLE, NEW, RUNNING, type Task, UNINTERRUPTIBLE } from "./Task.ts"
+import { ARRIVING, DEAD, DELAYED, INTERRUPTIBLE, NEW, READY, RUNNING, type Task, UNINTERRUPTIBLE } from "./Task.ts"
 
-export class Scheduler {
+export class Scheduler implements Waiting {
   readonly island: Island
   readonly profile: SchedulerProfile
+  /** ns between two ticks. */
+  readonly tickNs: number
   readonly queues: ReadonlyArray<RunQueue>
   readonly load: LoadAverage
+  /** Tasks that wait for a core, on all of them. */
+  waiting: number
+  /** Core time from which on a tick looks for idle cores (nohz.next_balance). */
+  idleBalanceAt: number
   /** Switches away from a task that could have gone on. */
   preemptions: number
   /** The fast way of system calls (Thread.ts) may be turned off to prove that it changes nothing. */
@@ -27,6 +38,7 @@ export class Scheduler {
   /** What to tell when a task is gone. */
   onDeath: ((task: Task, core: Core) => void) | null
   private tids: number
+  private readonly cores: number
 
   constructor(
     island: Island,
@@ -36,12 +48,16 @@ export class Scheduler {
   ) {
     this.island = island
     this.profile = profile
+    this.tickNs = Math.round(1_000_000_000 / profile.hz)
+    this.waiting = 0
+    this.idleBalanceAt = 0
     this.load = new LoadAverage()
     this.preemptions = 0
     this.fastPath = true
     this.resumed = null
     this.onDeath = null
     this.tids = 1
+    this.cores = cores.length
     this.queues = cores.map((core) => new RunQueue(this, core, exactTimers(core)))
   }
 
@@ -49,10 +65,10 @@ export class Scheduler {
     return ++this.tids
   }
 
-  /** How long a task may run while `count` tasks want the core, in ns. */
-  slice(count: number): number {
-    const slice = this.profile.latencyNs / count
-    return slice < this.profile.sliceMinNs ? this.profile.sliceMinNs : Math.round(slice)
+  /** The class of this kernel, for one core. */
+  newFair(): Cfs | Eevdf {
+    const { fair } = this.profile
+    return fair.kind === "cfs" ? new Cfs(this, fair, this.cores) : new Eevdf(this, fair, this.cores, this.tickNs)
   }
 
   /** The core for a new task. */
@@ -71,7 +87,7 @@ export class Scheduler {
     const now = this.island.now
     task.state = RUNNING
     this.load.change(1, now)
-    queue.enqueue(task, now)
+    queue.enqueue(task, now, null, FORKED)
     queue.core.kick(now)
   }
 
@@ -84,8 +100,7 @@ export class Scheduler {
   tryToWakeUp(task: Task, core: Core): number {
     if (task.state !== INTERRUPTIBLE && task.state !== UNINTERRUPTIBLE) return 0
     core.visit(Points.TRY_TO_WAKE_UP, -1, -1, 0, task.tid)
-    const queue = task.runQueue
-    this.wake(task, core.time)
+    const queue = this.wake(task, core.time, core)
     if (queue.core !== core) queue.core.kick(core.time)
     return 1
   }
@@ -98,8 +113,7 @@ export class Scheduler {
     }
     if (task.state !== INTERRUPTIBLE && task.state !== UNINTERRUPTIBLE) return 0
     const now = this.island.now
-    this.wake(task, now)
-    task.runQueue.core.kick(now)
+    this.wake(task, now, null).core.kick(now)
     return 1
   }
 
@@ -127,10 +141,50 @@ export class Scheduler {
     return sum
   }
 
-  private wake(task: Task, at: number): void {
+  /** Gives a task another nice value, at `at`. Precondition: NICE_MIN <= nice <= NICE_MAX. */
+  setNice(task: Task, nice: number, at: number): void {
+    if (task.nice === nice) return
+    task.nice = nice
+    task.runQueue.reweight(task, weightOf(nice), at)
+  }
+
+  /** Restricts a task to these cores, in ascending order and at least one, from its own code or at the island's time. */
+  setAffinity(task: Task, cores: ReadonlyArray<number>): void {
+    task.affinity = cores
+    const from = task.runQueue
+    task.moveTo = null
+    if (task.kernel !== null || cores.includes(from.core.index)) return
+    const to = this.place(cores)
+    const now = this.island.now
+    if (task === from.current || task.where === ARRIVING) {
+      task.moveTo = to
+      from.core.kick(now)
+    } else if (task.where === READY) {
+      const at = task.readyAt > now ? task.readyAt : now
+      Balance.move(task, to, at, null)
+      to.core.kick(at)
+    } else {
+      from.update(now)
+      if (task.where === DELAYED) from.fair.finish(task)
+      from.fair.emigrate(task)
+      from.giveTo(task, to)
+    }
+  }
+
+  private wake(task: Task, at: number, core: Core | null): RunQueue {
     task.wakeups++
     task.state = RUNNING
     this.load.change(1, at)
-    task.runQueue.enqueue(task, at)
+    const last = task.runQueue
+    let queue = last
+    if (task !== last.current && task.where !== DELAYED) {
+      queue = Balance.select(task, core === null ? null : this.queues[core.index]!)
+      if (queue !== last) {
+        last.fair.emigrate(task)
+        last.giveTo(task, queue)
+      }
+    }
+    queue.enqueue(task, at, core, WOKEN)
+    return queue
   }
 }

@@ -1,12 +1,15 @@
 /**
  * What this package takes from a kernel profile: constants and the names of slab objects, no behaviour.
  */
+import type { CfsProfile } from "./Cfs.ts"
+import type { EevdfProfile } from "./Eevdf.ts"
 
 export interface SchedulerProfile {
-  /** Time in which every runnable task of a core is to run once, in ns (sched_latency_ns). */
-  readonly latencyNs: number
-  /** Shortest slice, in ns (sched_min_granularity_ns; 6.x: base_slice_ns). */
-  readonly sliceMinNs: number
+  readonly fair: CfsProfile | EevdfProfile
+  /** Ticks a second: how often a core looks whether a turn is over. */
+  readonly hz: number
+  /** A core with work balances this many times less often than one without (busy_factor). */
+  readonly busyFactor: number
 }
 
 export interface FileProfile {
@@ -40,10 +43,14 @@ export interface SocketsProfile {
   readonly epoll: EpollProfile
 }
 
-/** Sources: book 0.4, F13; kernel/sched/fair.c (6 ms latency and 0.75 ms granularity before scaling by CPUs). */
+/** Sources: book 0.4, F13; kernel/sched/fair.c and kernel/sched/core.c of 3.10. */
 export const linux310: SocketsProfile = {
   name: "3.10",
-  scheduler: { latencyNs: 6_000_000, sliceMinNs: 750_000 },
+  scheduler: {
+    fair: { kind: "cfs", latencyNs: 6_000_000, granularityNs: 750_000, wakeupNs: 1_000_000 },
+    hz: 1000,
+    busyFactor: 32
+  },
   files: {
     nofileSoft: 1024,
     nofileHard: 4096,
@@ -57,10 +64,10 @@ export const linux310: SocketsProfile = {
   epoll: { exclusive: false, watchBytes: 128 + 72 }
 }
 
-/** Sources: kernel-6.18-facts 1.1; kernel/sched/fair.c (base slice 0.7 ms, the latency of a few tasks alike). */
+/** Sources: kernel-6.18-facts 1.1; kernel/sched/fair.c of 6.18 (base slice 0.7 ms: 1.4 ms measured on two CPUs). */
 export const linux6x: SocketsProfile = {
   name: "6.x",
-  scheduler: { latencyNs: 3_000_000, sliceMinNs: 700_000 },
+  scheduler: { fair: { kind: "eevdf", sliceNs: 700_000 }, hz: 250, busyFactor: 16 },
   files: {
     nofileSoft: 1024,
     nofileHard: 4096,

@@ -30,6 +30,26 @@ const decodeAffinity = voidResult("sched_setaffinity")
 export const schedSetaffinity = (cores: ReadonlyArray<number>): Effect.Effect<void, Errno> =>
   systemCall(TaskCalls.SCHED_SETAFFINITY, (task) => void (task.argument = cores), decodeAffinity)
 
+const decodeSetpriority = voidResult("setpriority")
+/** Gives a thread (0: the calling one) or a process a nice value. ESRCH, EPERM, EACCES for others than root. */
+export const setpriority = (pid: number, nice: number): Effect.Effect<void, Errno> =>
+  systemCall(
+    TaskCalls.SETPRIORITY,
+    (task) => {
+      task.r0 = pid
+      task.r1 = nice
+    },
+    decodeSetpriority
+  )
+
+const decodeGetpriority = numberResult("getpriority")
+/** The nice value of a thread (0: the calling one) or a process. ESRCH. */
+export const getpriority = (pid: number): Effect.Effect<number, Errno> =>
+  Effect.map(
+    systemCall<number>(TaskCalls.GETPRIORITY, (task) => void (task.r0 = pid), decodeGetpriority),
+    (rest) => 20 - rest
+  )
+
 const decodeKill = voidResult("kill")
 /** Sends a signal: SIGKILL and SIGTERM end the process, 0 only asks whether it is there. ESRCH, EINVAL. */
 export const kill = (pid: number, signal: number): Effect.Effect<void, Errno> =>
@@ -87,7 +107,9 @@ export const spawn = (
 ): Effect.Effect<number, Errno> =>
   Effect.flatMap(clone, () =>
     Effect.flatMap(self, (parent) => {
-      const process = parent.table.spawn(name, parent.net, effect, { uid: parent.uid, ...options })
+      const { affinity, nice } = parent.threads[0]!
+      const inherited = { uid: parent.uid, nice, ...(affinity === null ? {} : { affinity }) }
+      const process = parent.table.spawn(name, parent.net, effect, { ...inherited, ...options })
       return typeof process === "number" ? Effect.fail(make(process, "clone")) : Effect.succeed(process.pid)
     })
   )

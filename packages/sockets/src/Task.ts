@@ -13,6 +13,7 @@ import type { File } from "./Files.ts"
 import type { Message } from "./Message.ts"
 import { HrTimer, type TimerFunction } from "@darkfiber/kernel-net/HrTimers"
 import * as Points from "./Points.ts"
+import { NICE_0_WEIGHT, weightOf } from "./Nice.ts"
 import type { Process } from "./Process.ts"
 import type { RunQueue } from "./RunQueue.ts"
 import { CALL_BLOCK, done, type SystemCall } from "./SystemCall.ts"
@@ -28,6 +29,15 @@ export const UNINTERRUPTIBLE = 2
 export const DEAD = 16
 /** Made, not yet started. */
 export const NEW = 2048
+
+/** In no list: it runs, sleeps or is gone. */
+export const NOWHERE = 0
+/** In the list of its core. */
+export const READY = 1
+/** Made runnable by another core, for a time its own core has not reached. */
+export const ARRIVING = 2
+/** Asleep, and in the list of its core until its debt has melted away (EEVDF's DELAY_DEQUEUE). */
+export const DELAYED = 3
 
 /** State letters as ps prints them. */
 export const stateLetter = (state: number): string =>
@@ -73,11 +83,27 @@ export class Task implements Resumable {
   /** The run queue it has to move to after this step. */
   moveTo: RunQueue | null
   state: number
-  /** Next in the run queue. */
+  nice: number
+  /** Of its nice value (Nice.ts). */
+  weight: number
+  /** Virtual run time in ns: time it has run, times NICE_0_WEIGHT / weight. */
+  vruntime: number
+  /** EEVDF: virtual time at which it is to have had its slice. */
+  deadline: number
+  /** EEVDF: what it was owed when it left its queue, in virtual ns. */
+  vlag: number
+  /** `vruntime` (CFS) or `deadline` (EEVDF) is a distance: it is between two queues. */
+  relative: boolean
+  /** NOWHERE, READY, ARRIVING or DELAYED. */
+  where: number
+  /** Why it arrives: WOKEN, FORKED or MOVED. */
+  why: number
+  /** Next in the list it is in. */
   next: Task | null
-  queued: boolean
-  /** It may not run before this core time: when it was made runnable. */
+  /** It may not run before this core time: when it was made runnable, or last gave its core away. */
   readyAt: number
+  /** Changes of core (nr_migrations). */
+  migrations: number
   /** Switches away because it waited (nvcsw), and because its slice ended (nivcsw). */
   voluntary: number
   involuntary: number
@@ -149,9 +175,17 @@ export class Task implements Resumable {
     this.affinity = null
     this.moveTo = null
     this.state = NEW
+    this.nice = 0
+    this.weight = NICE_0_WEIGHT
+    this.vruntime = 0
+    this.deadline = 0
+    this.vlag = 0
+    this.relative = false
+    this.where = NOWHERE
+    this.why = 0
     this.next = null
-    this.queued = false
     this.readyAt = 0
+    this.migrations = 0
     this.voluntary = 0
     this.involuntary = 0
     this.wakeups = 0
@@ -185,6 +219,12 @@ export class Task implements Resumable {
     this.calls = 0
     this.callsNow = 0
     this.countedAt = -1
+  }
+
+  /** Of a task that has not yet started; of others see `Scheduler.setNice`. Precondition: NICE_MIN <= nice <= NICE_MAX. */
+  setNice(nice: number): void {
+    this.nice = nice
+    this.weight = weightOf(nice)
   }
 
   /** Registers the next system call; the arguments have been set. */

@@ -2,27 +2,34 @@
 import type { Core } from "@darkfiber/hardware/cpu/Core"
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import type { Netns } from "@darkfiber/kernel-net/Netns"
+import { NICE_MAX, NICE_MIN } from "./Nice.ts"
 import * as Points from "./Points.ts"
 import { CALL_MORE, done, type SystemCall } from "./SystemCall.ts"
 import type { Task } from "./Task.ts"
 
-/** Longest piece of a span of user time, in ns: a tick, after which the scheduler may look. */
+/** Longest piece of a span of user time, in ns: after it a signal is seen. */
 const PIECE = 1_000_000
+/** A span whose rest is at most this long ends with its last piece: what is to displace its task waits so long. */
+const UNCUT = 20_000
 
-/** Spends `r0` ns as user code. Interrupts lengthen it; the slice may end in it. */
+/** Spends `r0` ns as user code. Interrupts lengthen it; a tick or a wake-up may take the core away in it. */
 export const COMPUTE: SystemCall = {
   name: "compute",
   point: -1,
   step(core: Core, task: Task): number {
     const left = task.r0 - task.moved
-    const piece = left < PIECE ? left : PIECE
-    if (piece > 0) {
-      core.userMode(true)
-      core.charge(piece)
-      core.userMode(false)
-    }
+    if (left <= 0 || task.killed) return done(task, 0)
+    const queue = task.runQueue
+    let piece = queue.tickAt - core.time
+    if (core.slowness !== 1) piece = Math.ceil(piece / core.slowness)
+    if (piece > PIECE) piece = PIECE
+    if (piece > left) piece = left
+    core.userMode(true)
+    core.charge(piece)
+    core.userMode(false)
+    queue.inUserSpan = true
     task.moved += piece
-    return task.moved < task.r0 && !task.killed ? CALL_MORE : done(task, 0)
+    return piece === left && left <= UNCUT ? done(task, 0) : CALL_MORE
   }
 }
 
@@ -48,7 +55,7 @@ export const SCHED_YIELD: SystemCall = {
   name: "sched_yield",
   point: Points.SYS_SCHED_YIELD,
   step(core: Core, task: Task): number {
-    task.runQueue.sliceEnd = core.time
+    task.runQueue.yield(core)
     return done(task, 0)
   }
 }
@@ -58,14 +65,49 @@ export const SCHED_SETAFFINITY: SystemCall = {
   name: "sched_setaffinity",
   point: Points.SYS_SCHED_SETAFFINITY,
   step(_core: Core, task: Task): number {
-    const scheduler = task.runQueue.scheduler
+    const { scheduler } = task.runQueue
     const wanted = task.argument as ReadonlyArray<number>
-    const cores = scheduler.queues.filter((queue) => wanted.includes(queue.core.index))
+    const cores = scheduler.queues.map((queue) => queue.core.index).filter((index) => wanted.includes(index))
     if (cores.length === 0) return done(task, -Errno.EINVAL)
-    task.affinity = cores.map((queue) => queue.core.index)
-    if (!cores.includes(task.runQueue)) task.moveTo = scheduler.place(task.affinity)
+    scheduler.setAffinity(task, cores)
     return done(task, 0)
   }
+}
+
+/** Nice value of thread or process `r0` becomes `r1`, which is cut to -20…19; 0 is the calling thread. */
+export const SETPRIORITY: SystemCall = {
+  name: "setpriority",
+  point: Points.SYS_SETPRIORITY,
+  step(core: Core, task: Task): number {
+    const other = whom(task)
+    if (other === null) return done(task, -Errno.ESRCH)
+    const nice = Math.min(Math.max(task.r1, NICE_MIN), NICE_MAX)
+    const own = task.process
+    if (own !== null && !own.isRoot) {
+      if (other.process === null || other.process.uid !== own.uid) return done(task, -Errno.EPERM)
+      if (nice < other.nice) return done(task, -Errno.EACCES) // RLIMIT_NICE is 0
+    }
+    other.runQueue.scheduler.setNice(other, nice, core.time)
+    return done(task, 0)
+  }
+}
+
+/** 20 minus the nice value of `r0`, as the kernel returns it: never below 0. */
+export const GETPRIORITY: SystemCall = {
+  name: "getpriority",
+  point: Points.SYS_GETPRIORITY,
+  step(_core: Core, task: Task): number {
+    const other = whom(task)
+    return done(task, other === null ? -Errno.ESRCH : 20 - other.nice)
+  }
+}
+
+/** The thread that `r0` names: the first of a process, or one of the caller's own. */
+const whom = (task: Task): Task | null => {
+  const { process } = task
+  if (task.r0 === 0 || process === null) return task
+  const own = process.threads.find((thread) => thread.tid === task.r0)
+  return own ?? process.table.get(task.r0)?.threads[0] ?? null
 }
 
 /** The kernel's part of making a thread or a process. */

@@ -9,8 +9,10 @@ import * as Points from "../src/Points.ts"
 import { type Process, SIGKILL, SIGTERM } from "../src/Process.ts"
 import * as Sys from "../src/Sys.ts"
 import type { Task } from "../src/Task.ts"
+import { lend } from "@darkfiber/sim/ActorFiber"
 import { TID_SPAN } from "../src/RunQueue.ts"
 import * as TaskCalls from "../src/TaskCalls.ts"
+import { linux310, linux6x, type SocketsProfile } from "../src/SocketsProfile.ts"
 import { LoadAverage } from "../src/LoadAverage.ts"
 import { type Machine, machine } from "./World.ts"
 
@@ -23,6 +25,7 @@ type Action =
   | { readonly kind: "pid" }
   | { readonly kind: "thread"; readonly ns: number }
   | { readonly kind: "affinity"; readonly core: number }
+  | { readonly kind: "nice"; readonly nice: number }
 
 const action: fc.Arbitrary<Action> = fc.oneof(
   fc.record({ kind: fc.constant("compute" as const), ns: fc.nat(5_000_000) }),
@@ -31,11 +34,13 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   fc.record({ kind: fc.constant("yield" as const) }),
   fc.record({ kind: fc.constant("pid" as const) }),
   fc.record({ kind: fc.constant("thread" as const), ns: fc.nat(2_000_000) }),
-  fc.record({ kind: fc.constant("affinity" as const), core: fc.nat(3) })
+  fc.record({ kind: fc.constant("affinity" as const), core: fc.nat(3) }),
+  fc.record({ kind: fc.constant("nice" as const), nice: fc.integer({ min: -25, max: 25 }) })
 )
 const program = fc.array(action, { maxLength: 12 })
 const programs = fc.array(program, { minLength: 1, maxLength: 5 })
 const coreCounts = fc.constantFrom(1, 2, 4)
+const kernels = fc.constantFrom(linux310, linux6x)
 
 const run = (action: Action): Effect.Effect<unknown, unknown> => {
   switch (action.kind) {
@@ -53,6 +58,8 @@ const run = (action: Action): Effect.Effect<unknown, unknown> => {
       return Sys.spawnThread(Effect.andThen(Sys.compute(action.ns), Sys.nanosleep(action.ns)))
     case "affinity":
       return Effect.ignore(Sys.schedSetaffinity([action.core]))
+    case "nice":
+      return Sys.setpriority(0, action.nice)
     default:
       return action satisfies never
   }
@@ -73,9 +80,10 @@ const outcome = (m: Machine): Outcome => ({
 const runAll = (
   list: ReadonlyArray<ReadonlyArray<Action>>,
   cores: number,
+  profile: SocketsProfile,
   setUp: (m: Machine) => void = () => undefined
 ): Machine => {
-  const m = machine(7, cores)
+  const m = machine(7, cores, { profile })
   m.island.trace.on = true
   setUp(m)
   list.forEach((actions, i) => {
@@ -90,18 +98,25 @@ const runAll = (
 describe("random programs on 1, 2 and 4 cores", () => {
   it("give the same fingerprint, trace and exits with and without the fast way", () =>
     fc.assert(
-      fc.property(programs, coreCounts, (list, cores) => {
-        const fast = outcome(runAll(list, cores))
-        const slow = outcome(runAll(list, cores, (m) => void (m.processes.scheduler.fastPath = false)))
+      fc.property(programs, coreCounts, kernels, (list, cores, profile) => {
+        const fast = outcome(runAll(list, cores, profile))
+        const slow = outcome(runAll(list, cores, profile, (m) => void (m.processes.scheduler.fastPath = false)))
         assert.deepStrictEqual(fast, slow)
+        assert.deepStrictEqual(outcome(runAll(list, cores, profile)), fast)
+        const fibers = runAll(list, cores, profile, (m) => {
+          m.world.fiberDispatch = true
+          const group = m.runtime.group(m.island, "actors")
+          for (const actor of m.island.actors) lend(group, actor, null)
+        })
+        assert.deepStrictEqual(outcome(fibers), fast)
       }),
       { numRuns: cases(60) }
     ))
 
   it("all end, and every nanosecond of a core belongs to a task, the idle task, an interrupt or nobody", () =>
     fc.assert(
-      fc.property(programs, coreCounts, (list, cores) => {
-        const m = machine(3, cores)
+      fc.property(programs, coreCounts, kernels, (list, cores, profile) => {
+        const m = machine(3, cores, { profile })
         const tasks: Array<Task> = []
         const scheduler = m.processes.scheduler
         scheduler.onDeath = (task) => void tasks.push(task)
@@ -127,7 +142,10 @@ describe("random programs on 1, 2 and 4 cores", () => {
         for (const task of tasks) booked += task.userTime + task.systemTime
         assert.strictEqual(booked, user + system)
         assert.strictEqual(scheduler.load.running, 0)
-        for (const queue of scheduler.queues) assert.strictEqual(queue.tasks, 0)
+        assert.strictEqual(scheduler.waiting, 0)
+        for (const { fair, load, tasks: living } of scheduler.queues) {
+          assert.deepStrictEqual([living, load, fair.head, fair.current], [0, 0, null, null])
+        }
         assert.strictEqual(m.processes.files.count, 0)
         m.memory.check()
       }),
@@ -136,8 +154,8 @@ describe("random programs on 1, 2 and 4 cores", () => {
 
   it("no core's process context goes back in time, and no task runs before it was woken", () =>
     fc.assert(
-      fc.property(programs, coreCounts, (list, cores) => {
-        const m = runAll(list, cores)
+      fc.property(programs, coreCounts, kernels, (list, cores, profile) => {
+        const m = runAll(list, cores, profile)
         const { rows, count } = m.island.trace
         const last: Array<number> = []
         const wokenAt = new Map<number, number>()
@@ -185,9 +203,10 @@ it("a leased program does the same as its fiber form, in every mix of the two", 
       }),
       coreCounts,
       fc.boolean(),
-      (list, cores, fastPath) => {
+      kernels,
+      (list, cores, fastPath, profile) => {
         const go = (leased: (i: number) => boolean): Outcome => {
-          const m = machine(5, cores)
+          const m = machine(5, cores, { profile })
           m.island.trace.on = true
           m.processes.scheduler.fastPath = fastPath
           list.forEach(([, actions], i) => {
@@ -275,8 +294,8 @@ describe("one core", () => {
     )
     m.world.run(1_000_000_000)
     assert.deepStrictEqual(m.world.defects, [])
-    // The waiter is woken in the opener's slice and runs when the opener has ended.
-    assert.strictEqual(log[0]?.split(" ")[0], "opener")
+    // The waiter has run less: woken, it displaces the opener.
+    assert.strictEqual(log[0]?.split(" ")[0], "waiter")
     assert.strictEqual(log.length, 2)
     assert.strictEqual(m.processes.exits.length, 2)
   })

@@ -7,7 +7,7 @@ import { Runtime } from "@darkfiber/sim/Runtime"
 import { costTable } from "@darkfiber/sim/TracePoint"
 import { World } from "@darkfiber/sim/World"
 import { ProcessTable } from "../src/Processes.ts"
-import { linux310, linux6x, type SocketsProfile } from "../src/SocketsProfile.ts"
+import { linux310, type SocketsProfile } from "../src/SocketsProfile.ts"
 
 export interface Machine {
   readonly world: World
@@ -31,7 +31,7 @@ export const machine = (
   const memory = new Memory({
     ...memoryDefaults,
     cpus: cores,
-    caches: options.profile === linux6x ? Caches.linux6xCaches : Caches.linux310Caches
+    caches: options.profile?.name === "6.x" ? Caches.linux6xCaches : Caches.linux310Caches
   })
   const processes = new ProcessTable({
     name: "m",

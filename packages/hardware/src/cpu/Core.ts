@@ -51,6 +51,18 @@ export interface TaskSource {
   wakeKsoftirqd(core: Core): void
 }
 
+/** What of the scheduler takes part in a step that is under way: for one that can take the core away in its middle. */
+export interface Preemption {
+  /** A kick has come at `now`: tasks that other cores have made runnable by then join. */
+  arrive(now: number): void
+  /**
+   * With `needResched` set: takes back the last `left` ns of the step in progress, if it is user code.
+   *
+   * @returns false when the step has to end first
+   */
+  cut(core: Core, left: number): boolean
+}
+
 /** What a turn event stands for: the end of a step, or a kick. */
 const STEP = 0
 const KICK = 1
@@ -88,9 +100,10 @@ export class Core extends Turn {
   irqCounts: Array<number>
   /** Raised soft IRQ vectors, a bit each. */
   softirqPending: number
-  /** Set by the scheduler: soft IRQs end early in favour of a task (need_resched). */
+  /** Set by the scheduler: soft IRQs and user code end early in favour of a task (need_resched). */
   needResched: boolean
   tasks: TaskSource | null
+  preemption: Preemption | null
 
   /** The row of the core's numbers, and where it begins. */
   private readonly f: Float64Array
@@ -129,6 +142,7 @@ export class Core extends Turn {
     this.softirqPending = 0
     this.needResched = false
     this.tasks = null
+    this.preemption = null
     this.handlers = []
     this.vectors = Array.from({ length: VECTORS }, () => null)
     this.raisedAt = []
@@ -302,7 +316,10 @@ export class Core extends Turn {
   override deliver(kind: number, a: number, _b: number, now: number): void {
     if (kind !== KIND_TURN) return
     const { at, f } = this
-    if (a === KICK && f[at + KICKED_AT] === now) f[at + KICKED_AT] = -1
+    if (a === KICK) {
+      if (f[at + KICKED_AT] === now) f[at + KICKED_AT] = -1
+      if (this.preemption !== null) this.preemption.arrive(now)
+    }
     if (f[at + ARMED_AT] === now) f[at + ARMED_AT] = Infinity
     else if (a !== KICK) return // the step it stood for has been lengthened since
     this.island.turnDue(this)
@@ -311,6 +328,7 @@ export class Core extends Turn {
   override turn(now: number): void {
     if (this.context === CONTEXT_NONE && this.time < now) this.idleUntil(now)
     if (this.linesPending !== 0) this.takeInterrupt(now)
+    if (this.needResched && this.time > now) this.cutStep(now)
     this.running = true
     try {
       this.run()
@@ -370,12 +388,24 @@ export class Core extends Turn {
       } else if (this.softirqPending !== 0 && !this.deferred) {
         this.beginSoftirq(CONTEXT_SOFTIRQ)
       } else if (this.taskLeft > 0) {
-        this.time += this.taskLeft
+        if (!this.needResched || !this.takesBack(this.taskLeft)) this.time += this.taskLeft
         this.taskLeft = 0
         this.context = CONTEXT_PROCESS
         this.bucket = SYSTEM
       } else if (!this.taskStep()) return
     }
+  }
+
+  /** Ends the task step in progress at `now`, in favour of another task. */
+  private cutStep(now: number): void {
+    if (this.context !== CONTEXT_PROCESS || this.inSoftirq || this.held || this.taskLeft > 0) return
+    if (this.takesBack(this.time - now)) this.time = now
+  }
+
+  private takesBack(left: number): boolean {
+    if (this.preemption === null || !this.preemption.cut(this, left)) return false
+    this.f[this.at + USAGE + USER] = this.f[this.at + USAGE + USER]! - left
+    return true
   }
 
   /** False when the core has to stop here. */
@@ -412,7 +442,10 @@ export class Core extends Turn {
     }
     const context = this.context
     const bucket = this.bucket
-    const stepEnd = this.time
+    const left = this.time - now
+    // A step that raised soft IRQs itself runs with bottom halves off until its end.
+    const splits = left > 0 && context === CONTEXT_PROCESS && this.raisedByTask === 0
+    if (splits) this.taskLeft += left
     if (context === CONTEXT_NONE) this.idleUntil(now)
     else this.time = now
     this.context = CONTEXT_HARDIRQ
@@ -426,11 +459,9 @@ export class Core extends Turn {
     if (context === CONTEXT_NONE) return true // stays in hard IRQ context until the soft IRQs or the sleep that follow
     this.context = context
     this.bucket = bucket
-    const left = stepEnd - now
-    if (left <= 0) return true
-    // A step that raised soft IRQs itself runs with bottom halves off until its end.
-    if (context === CONTEXT_PROCESS && this.softirqPending !== 0 && this.raisedByTask === 0) this.taskLeft += left
-    else this.time += left
+    if (left <= 0 || (splits && (this.softirqPending !== 0 || this.needResched))) return true
+    if (splits) this.taskLeft -= left
+    this.time += left
     return true
   }
 
