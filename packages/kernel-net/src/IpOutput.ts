@@ -161,6 +161,7 @@ const localOut = (core: Core, net: Netns, skb: SkBuff): number => {
 export const ipOutput = (core: Core, net: Netns, skb: SkBuff, dst: Dst): number => {
   const dev = dst.dev
   core.visit(IP_OUTPUT, net.id, dev.index, skb.traceId, 0)
+  net.count(Snmp.IP_OUT_TRANSMITS)
   net.mib[Snmp.IPEXT_OUT_OCTETS] = net.mib[Snmp.IPEXT_OUT_OCTETS]! + skb.length
   const input = skb.dev
   skb.dev = dev

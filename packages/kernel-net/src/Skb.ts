@@ -135,6 +135,17 @@ export const put = (skb: SkBuff, bytes: number): number => {
   return at
 }
 
+/**
+ * Bytes the kernel's buffer would have room for behind a linear payload, and this one has: 0 for one with pages, or whose
+ * head is no object of a cache. Linux: skb_tailroom
+ */
+export const tailroom = (skb: SkBuff): number => {
+  if (skb.fragCount > 0 || skb.fragList !== null || skb.dataCache === null) return 0
+  const used = skb.data - skb.frame * STRIDE - FRAME_START + skb.headLength
+  const room = skb.dataBytes - skb.host.profile.sharedInfoBytes - used
+  return Math.max(0, Math.min(room, skb.headEnd - skb.data - skb.headLength))
+}
+
 /** Bytes that may be pushed in front of `data`. Linux: skb_headroom */
 export const headroom = (skb: SkBuff): number => skb.data - skb.frame * STRIDE
 

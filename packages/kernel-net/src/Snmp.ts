@@ -34,6 +34,7 @@ export const IP_REASM_FAILS = define("IpReasmFails")
 export const IP_FRAG_OKS = define("IpFragOKs")
 export const IP_FRAG_FAILS = define("IpFragFails")
 export const IP_FRAG_CREATES = define("IpFragCreates")
+export const IP_OUT_TRANSMITS = define("IpOutTransmits")
 
 export const ICMP_IN_MSGS = define("IcmpInMsgs")
 export const ICMP_IN_ERRORS = define("IcmpInErrors")

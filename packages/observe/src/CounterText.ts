@@ -48,9 +48,9 @@ export interface NstatOptions {
   readonly patterns: ReadonlyArray<string>
 }
 
-/** Settings that /proc shows among the counters; nstat leaves them out unless they are asked for. */
+/** Settings and levels that /proc shows among the counters; nstat leaves them out unless they are asked for. */
 const isSetting = (name: string): boolean =>
-  name === "IpForwarding" || name === "IpDefaultTTL" || /^Tcp(RtoAlgorithm|RtoMin|RtoMax|MaxConn)$/.test(name)
+  name === "IpForwarding" || name === "IpDefaultTTL" || /^Tcp(RtoAlgorithm|RtoMin|RtoMax|MaxConn|CurrEstab)$/.test(name)
 
 /** `nstat -a` (iproute2: misc/nstat.c): name, value, rate; the rate is 0 without the daemon. */
 export const nstat = (counters: Counters, options: NstatOptions = { zeros: false, patterns: [] }): string => {

@@ -29,7 +29,7 @@ export const read = (net: Netns, tcp: TcpNet | null, established = -1): Counters
     })
     // Settings that stand among the counters: Van Jacobson's algorithm, times in ms, no limit.
     values.set("TcpRtoAlgorithm", 1)
-    values.set("TcpRtoMin", tcp.sysctl.rtoMin)
+    values.set("TcpRtoMin", Math.floor(tcp.sysctl.rtoMinUs / 1000))
     values.set("TcpRtoMax", tcp.sysctl.rtoMax)
     values.set("TcpMaxConn", -1)
   }

@@ -13,8 +13,6 @@ import { Segment } from "@darkfiber/tcp/Segment"
 
 /** Room for all headers in front of a segment (Linux: MAX_TCP_HEADER). */
 export const HEADER_ROOM = 14 + 4 + 20 + 60
-/** What the kernel asks for: MAX_TCP_HEADER with tunnels and alignment. */
-const LINUX_HEADER_ROOM = 320
 /** Payload bytes of one buffer. */
 const PAYLOAD_MAX = 65_536
 
@@ -31,9 +29,13 @@ export const segmentOf = (skb: SkBuff): Segment => {
   return segment
 }
 
-/** An empty transmit buffer. Linux: tcp_stream_alloc_skb */
-export const alloc = (host: Host, core: Core): Segment | null => {
-  const skb = Skb.alloc(host, core, HEADER_ROOM, 0, LINUX_HEADER_ROOM, true)
+/**
+ * An empty transmit buffer. Linux: tcp_stream_alloc_skb
+ *
+ * @param linuxRoom bytes the kernel keeps for headers (MAX_TCP_HEADER)
+ */
+export const alloc = (host: Host, core: Core, linuxRoom: number): Segment | null => {
+  const skb = Skb.alloc(host, core, HEADER_ROOM, 0, linuxRoom, true)
   if (skb === null) return null
   const segment = segmentOf(skb)
   segment.length = 0
@@ -106,8 +108,14 @@ const addPiece = (host: Host, skb: SkBuff, open: OpenPage, n: number): boolean =
 }
 
 /** Cuts the payload behind `bytes`. Linux: tcp_fragment, skb_split */
-export const split = (host: Host, core: Core, segment: Segment, bytes: number): Segment | null => {
-  const rest = alloc(host, core)
+export const split = (
+  host: Host,
+  core: Core,
+  segment: Segment,
+  bytes: number,
+  linuxRoom: number
+): Segment | null => {
+  const rest = alloc(host, core, linuxRoom)
   if (rest === null) return null
   const skb = segment.buffer as SkBuff
   const other = rest.buffer as SkBuff
@@ -246,12 +254,19 @@ export const trimHead = (host: Host, cpu: number, segment: Segment, bytes: numbe
 }
 
 /**
- * Moves the pages of `segment` behind those of `tail`; its buffer is then empty. Only when both hold nothing but pages, as
- * over loopback: the head of a frame cannot move.
+ * Moves the payload of `segment` behind that of `tail`; its buffer is then empty. It is copied where the tail has room for it,
+ * else pages move, when both hold nothing but pages, as over loopback: the head of a frame cannot. Linux: skb_try_coalesce
  */
 export const coalesce = (tail: Segment, segment: Segment): boolean => {
   const to = tail.buffer as SkBuff
   const from = segment.buffer as SkBuff
+  const length = segment.length
+  if (length > 0 && length <= Skb.tailroom(to)) {
+    const at = Skb.put(to, length)
+    Skb.copyBits(from, 0, length, to.host.world.slab.bytes, at)
+    tail.length += length
+    return true
+  }
   if (from.headLength > 0 || from.fragList !== null || to.fragList !== null) return false
   if (to.fragCount + from.fragCount > FRAGS_MAX) return false
   const bytes = from.dataLength

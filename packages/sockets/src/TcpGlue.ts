@@ -147,7 +147,7 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
   // ---- buffers ----
 
   allocSegment(_sock: TcpSock): Segment | null {
-    return TcpBuffers.alloc(this.host, this.core)
+    return TcpBuffers.alloc(this.host, this.core, this.profile.headerRoom)
   }
 
   append(segment: Segment, source: Bytes, at: number, length: number): number {
@@ -162,7 +162,7 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
   }
 
   split(segment: Segment, bytes: number): Segment | null {
-    return TcpBuffers.split(this.host, this.core, segment, bytes)
+    return TcpBuffers.split(this.host, this.core, segment, bytes, this.profile.headerRoom)
   }
 
   trimHead(segment: Segment, bytes: number): void {

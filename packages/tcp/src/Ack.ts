@@ -177,17 +177,22 @@ const advanceUna = (sock: TcpSock, ack: number): void => {
   sock.sndUna = ack
 }
 
-/** Linux: tcp_ack_update_window, tcp_may_update_window. */
+/** Linux: tcp_may_update_window. */
+const mayUpdate = (sock: TcpSock, ack: number, seq: number, window: number): boolean =>
+  isAfter(ack, sock.sndUna) ||
+  isAfter(seq, sock.sndWl1) ||
+  (seq === sock.sndWl1 && (window > sock.sndWnd || window === 0))
+
+export const mayUpdateWindow = (sock: TcpSock, segment: Segment): boolean =>
+  mayUpdate(sock, segment.ack, segment.seq, segment.window * (1 << sock.sndWscale))
+
+/** Linux: tcp_ack_update_window. */
 const updateWindow = (sock: TcpSock, segment: Segment): number => {
   let flag = 0
   const ack = segment.ack
   let window = segment.window
   if ((segment.flags & Tcp.SYN) === 0) window *= 1 << sock.sndWscale
-  if (
-    isAfter(ack, sock.sndUna) ||
-    isAfter(segment.seq, sock.sndWl1) ||
-    (segment.seq === sock.sndWl1 && (window > sock.sndWnd || window === 0))
-  ) {
+  if (mayUpdate(sock, ack, segment.seq, window)) {
     flag |= Flags.WIN_UPDATE
     sock.sndWl1 = segment.seq
     if (sock.sndWnd !== window) {

@@ -5,6 +5,7 @@ import * as Fin from "./Fin.ts"
 import * as Listen from "./Listen.ts"
 import * as OfoQueue from "./OfoQueue.ts"
 import * as Output from "./Output.ts"
+import * as Pingpong from "./Pingpong.ts"
 import * as Points from "./Points.ts"
 import * as State from "./State.ts"
 import * as TimeWait from "./TimeWait.ts"
@@ -146,7 +147,7 @@ const forget = (sock: TcpSock): void => {
   sock.sndCwnd = INITIAL_CWND
   sock.ackPending = 0
   sock.ackQuick = 0
-  sock.ackPingpong = 0
+  Pingpong.leave(sock)
   sock.atoUs = 0
   sock.softError = 0
   sock.caState = CA_OPEN

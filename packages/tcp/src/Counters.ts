@@ -141,6 +141,10 @@ export const MD5_UNEXPECTED = 132
 export const MD5_FAILURE = 133
 export const MTUP_FAIL = 134
 export const MTUP_SUCCESS = 135
+export const BEYOND_WINDOW = 136
+export const TS_ECR_REJECTED = 137
+export const PAWS_OLD_ACK = 138
+export const PAWS_TIMEWAIT = 139
 
 /** Counters of the Tcp line; the rest are TcpExt. */
 export const tcpCounters = 15
@@ -281,5 +285,9 @@ export const counterNames: ReadonlyArray<string> = [
   "TCPMD5Unexpected",
   "TCPMD5Failure",
   "TCPMTUPFail",
-  "TCPMTUPSuccess"
+  "TCPMTUPSuccess",
+  "BeyondWindow",
+  "TSEcrRejected",
+  "PAWSOldAck",
+  "PAWSTimewait"
 ]

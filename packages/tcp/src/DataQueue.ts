@@ -11,6 +11,7 @@ import * as Ecn from "./Ecn.ts"
 import * as Memory from "./Memory.ts"
 import * as OfoQueue from "./OfoQueue.ts"
 import * as Output from "./Output.ts"
+import * as Pingpong from "./Pingpong.ts"
 import * as Points from "./Points.ts"
 import * as Sack from "./Sack.ts"
 import * as State from "./State.ts"
@@ -21,6 +22,7 @@ import {
   ACK_NOMEM,
   ACK_NOW,
   ACK_PUSHED,
+  ACK_PUSHED2,
   ACK_SCHED,
   ACK_TIMER,
   NO_SEGMENTS,
@@ -235,6 +237,7 @@ const queueOutOfOrder = (sock: TcpSock, segment: Segment): void => {
     host.drop(segment, Drops.PROTO_MEM)
     return
   }
+  Window.measureMss(sock, segment)
   sock.net.count(Counters.OFO_QUEUE)
   sock.rcvOooPack += segment.gsoSegments
   if (sock.ofoQueue === NO_SEGMENTS) sock.ofoQueue = new SegmentList()
@@ -272,6 +275,7 @@ const queueOutOfOrder = (sock: TcpSock, segment: Segment): void => {
   }
   Sack.newBlock(sock, seq, endSeq)
   if (sock.sackOk) Window.grow(sock, segment)
+  if (!sock.dead) Window.growBuffer(sock, sock.rcvqSpace)
 }
 
 const dropCovered = (sock: TcpSock, segment: Segment): void => {
@@ -292,7 +296,7 @@ const fin = (sock: TcpSock): void => {
     case State.SYN_RECV:
     case State.ESTABLISHED:
       Done.setState(sock, State.CLOSE_WAIT)
-      sock.ackPingpong = Math.max(1, sock.ackPingpong)
+      Pingpong.enter(sock)
       break
     case State.FIN_WAIT1:
       // Both closed at once.
@@ -337,7 +341,6 @@ const noteData = (sock: TcpSock, segment: Segment): void => {
   const nowMs = Math.floor(now / 1_000_000) | 0
   sock.ackPending |= ACK_SCHED
   Window.measureMss(sock, segment)
-  if ((segment.flags & Tcp.PSH) !== 0) sock.ackPending |= ACK_PUSHED
   Window.measureRtt(sock, now)
   if (sock.atoUs === 0) {
     incrementQuickack(sock, QUICKACKS_MAX)
@@ -368,11 +371,11 @@ const incrementQuickack = (sock: TcpSock, most: number): void => {
 /** Linux: tcp_enter_quickack_mode. */
 export const enterQuickack = (sock: TcpSock, most: number): void => {
   incrementQuickack(sock, most)
-  sock.ackPingpong = 0
+  Pingpong.leave(sock)
   sock.atoUs = Timers.ATO_MIN_US
 }
 
-const isQuickack = (sock: TcpSock): boolean => sock.isRouteQuick || (sock.ackQuick > 0 && sock.ackPingpong === 0)
+const isQuickack = (sock: TcpSock): boolean => sock.isRouteQuick || (sock.ackQuick > 0 && !Pingpong.isOn(sock))
 
 /**
  * Acknowledges now or later (Linux: __tcp_ack_snd_check): now for two full segments when the window can open, in quick-ACK
@@ -399,7 +402,7 @@ const sendDelayedAck = (sock: TcpSock): void => {
   let ato = sock.atoUs
   if (ato > Timers.ATO_MIN_US) {
     let most = 500_000
-    if (sock.ackPingpong > 0 || (sock.ackPending & ACK_PUSHED) !== 0) most = Timers.DELACK_MAX_US
+    if (Pingpong.isOn(sock) || (sock.ackPending & ACK_PUSHED) !== 0) most = Timers.DELACK_MAX_US
     if (sock.srttUs > 0) most = Math.min(most, Math.max(sock.srttUs >> 3, Timers.ATO_MIN_US))
     ato = Math.min(ato, most)
   }
@@ -446,9 +449,10 @@ export const cleanupRbuf = (sock: TcpSock, copied: number): void => {
   let isDue = false
   if ((sock.ackPending & ACK_SCHED) !== 0) {
     const isLarge = ((sock.rcvNxt - sock.rcvWup) | 0) > sock.rcvMss
-    const isDrained =
-      copied > 0 && (sock.ackPending & ACK_PUSHED) !== 0 && sock.ackPingpong === 0 && sock.rmemAlloc === 0
-    isDue = isLarge || isDrained
+    // A conversation's answer will carry the ACK, unless two small segments wait for it already.
+    const wasPushed =
+      (sock.ackPending & ACK_PUSHED2) !== 0 || ((sock.ackPending & ACK_PUSHED) !== 0 && !Pingpong.isOn(sock))
+    isDue = isLarge || (copied > 0 && wasPushed && sock.rmemAlloc === 0)
   }
   if (copied > 0 && !isDue && (sock.shutdown & RCV_SHUTDOWN) === 0) {
     const offered = receiveWindow(sock)

@@ -55,7 +55,7 @@ export const established = (sock: TcpSock, segment: Segment): void => {
     sock.tcp.host.drop(segment, Drops.TCP_FLAGS)
     return
   }
-  if (!validate(sock, segment)) return
+  if (!validate(sock, segment, true)) return
   if ((segment.flags & Tcp.ACK) === 0) {
     sock.tcp.host.drop(segment, Drops.TCP_FLAGS)
     return
@@ -162,47 +162,77 @@ const storeTsRecent = (sock: TcpSock): void => {
 
 // ── Checks ──
 
-/** An older timestamp than the last (RFC 7323 §5; Linux: tcp_paws_check): true when the segment is to be discarded. */
-const isPawsReject = (sock: TcpSock, segment: Segment): boolean => {
-  if (!sock.sawTstamp || sock.tsRecentStamp === 0) return false
+/** An older timestamp than the last (RFC 7323 §5; Linux: tcp_paws_discard, without its look at ACKs). */
+const isOlder = (sock: TcpSock): boolean => {
+  if (!sock.sawTstamp || sock.tsRecentStamp === 0 || sock.tsRecent === 0) return false
   // One tick of grace (TCP_PAWS_WINDOW).
   if (((sock.tsRecent - sock.rcvTsval) | 0) <= 1) return false
-  if (clockSeconds(sock.tcp.host.now()) - sock.tsRecentStamp > 24 * 86_400) return false
-  return !isDisorderedAck(sock, segment)
+  return clockSeconds(sock.tcp.host.now()) - sock.tsRecentStamp <= 24 * 86_400
 }
 
-/** A pure ACK that was overtaken, with nothing new: harmless (Linux: tcp_disordered_ack). */
-const isDisorderedAck = (sock: TcpSock, segment: Segment): boolean =>
-  (segment.flags & Tcp.ACK) !== 0 &&
-  segment.seq === segment.endSeq &&
-  segment.seq === sock.rcvNxt &&
-  segment.ack === sock.sndUna &&
-  ((sock.tsRecent - sock.rcvTsval) | 0) <= (sock.rtoUs * 1.2) / 1000
+/** What a segment with an older timestamp is: a pure ACK that was overtaken and is harmless, one of the past, or to be refused. */
+const HARMLESS = 0
+const OLD_ACK = 1
+const REFUSED = 2
 
-const isInWindow = (sock: TcpSock, segment: Segment): boolean =>
-  !isBefore(segment.endSeq, sock.rcvWup) && !isAfter(segment.seq, (sock.rcvNxt + receiveWindow(sock)) | 0)
+/** Linux: tcp_disordered_ack_check. */
+const classifyOlder = (sock: TcpSock, segment: Segment): number => {
+  if ((segment.flags & Tcp.ACK) === 0 || segment.seq !== segment.endSeq) return REFUSED
+  if (segment.seq !== sock.rcvNxt) return isBefore(segment.seq, sock.rcvNxt) ? OLD_ACK : REFUSED
+  if (segment.ack !== sock.sndUna || Ack.mayUpdateWindow(sock, segment)) return REFUSED
+  return ((sock.tsRecent - sock.rcvTsval) | 0) <= (sock.rtoUs * 1.2) / 1000 ? HARMLESS : REFUSED
+}
 
-/** Timestamp, sequence number, RST, SYN. False: the segment was dealt with. */
-const validate = (sock: TcpSock, segment: Segment): boolean => {
+const IN_WINDOW = -1
+
+/**
+ * Why the segment does not lie in the window; IN_WINDOW when it does. One that reaches beyond it is in while nothing waits to
+ * be read (Linux: tcp_sequence).
+ */
+const sequenceReason = (sock: TcpSock, segment: Segment): number => {
+  if (isBefore(segment.endSeq, sock.rcvWup)) return Drops.TCP_OLD_SEQUENCE
+  const limit = (sock.rcvNxt + receiveWindow(sock)) | 0
+  if (!isAfter(segment.endSeq, limit)) return IN_WINDOW
+  if (isAfter(segment.seq, limit)) return Drops.TCP_INVALID_SEQUENCE
+  return sock.receiveQueue.head === null ? IN_WINDOW : Drops.TCP_INVALID_END_SEQUENCE
+}
+
+/** A RST of a peer that leaves its FIN out of the count (Linux: tcp_reset_check). */
+const isResetBeforeFin = (sock: TcpSock, segment: Segment): boolean =>
+  segment.seq === ((sock.rcvNxt - 1) | 0) && (State.bit(sock.state) & PEER_CLOSED) !== 0
+
+const PEER_CLOSED = State.bit(State.CLOSE_WAIT) | State.bit(State.LAST_ACK) | State.bit(State.CLOSING)
+
+/**
+ * Timestamp, sequence number, RST, SYN. False: the segment was dealt with.
+ *
+ * @param synIsError a SYN counts as an error too
+ */
+const validate = (sock: TcpSock, segment: Segment, synIsError: boolean): boolean => {
   const host = sock.tcp.host
   const flags = segment.flags
   const isReset = (flags & Tcp.RST) !== 0
-  if (isPawsReject(sock, segment) && !isReset) {
-    sock.net.count(Counters.PAWS_ESTAB)
-    if (!Reset.isRateLimited(sock, segment, Counters.ACK_SKIPPED_PAWS)) DataQueue.sendDupack(sock, segment)
-    host.drop(segment, Drops.TCP_RFC7323_PAWS)
-    return false
-  }
-  if (!isInWindow(sock, segment)) {
-    if (!isReset) {
-      if ((flags & Tcp.SYN) !== 0) synChallenge(sock)
-      else if (!Reset.isRateLimited(sock, segment, Counters.ACK_SKIPPED_SEQ)) DataQueue.sendDupack(sock, segment)
+  if (isOlder(sock) && !isReset) {
+    const kind = classifyOlder(sock, segment)
+    if (kind !== HARMLESS) {
+      refuseOlder(sock, segment, kind, synIsError)
+      return false
     }
-    host.drop(segment, Drops.TCP_INVALID_SEQUENCE)
+  }
+  const reason = sequenceReason(sock, segment)
+  if (reason !== IN_WINDOW) {
+    if (isReset && isResetBeforeFin(sock, segment)) {
+      Done.reset(sock)
+      host.consumed(segment)
+      return false
+    }
+    if (!isReset) outOfSequence(sock, segment, reason, synIsError)
+    host.drop(segment, reason)
     return false
   }
   if (isReset) {
-    if (segment.seq === sock.rcvNxt || isResetAtSackEdge(sock, segment)) {
+    const isExact = segment.seq === sock.rcvNxt || isResetBeforeFin(sock, segment)
+    if (isExact || isResetAtSackEdge(sock, segment)) {
       Done.reset(sock)
       host.consumed(segment)
     } else {
@@ -213,11 +243,33 @@ const validate = (sock: TcpSock, segment: Segment): boolean => {
     return false
   }
   if ((flags & Tcp.SYN) !== 0 && !isSimultaneousSynAck(sock, segment)) {
-    synChallenge(sock)
+    synChallenge(sock, synIsError)
     host.drop(segment, Drops.TCP_INVALID_SYN)
     return false
   }
   return true
+}
+
+const refuseOlder = (sock: TcpSock, segment: Segment, kind: number, synIsError: boolean): void => {
+  const host = sock.tcp.host
+  if ((segment.flags & Tcp.SYN) !== 0) {
+    synChallenge(sock, synIsError)
+  } else if (kind === OLD_ACK) {
+    sock.net.count(Counters.PAWS_OLD_ACK)
+  } else {
+    sock.net.count(Counters.PAWS_ESTAB)
+    if (!Reset.isRateLimited(sock, segment, Counters.ACK_SKIPPED_PAWS)) DataQueue.sendDupack(sock, segment)
+  }
+  host.drop(segment, Drops.TCP_RFC7323_PAWS)
+}
+
+const outOfSequence = (sock: TcpSock, segment: Segment, reason: number, synIsError: boolean): void => {
+  if ((segment.flags & Tcp.SYN) !== 0) {
+    synChallenge(sock, synIsError)
+    return
+  }
+  if (reason !== Drops.TCP_OLD_SEQUENCE) sock.net.count(Counters.BEYOND_WINDOW)
+  if (!Reset.isRateLimited(sock, segment, Counters.ACK_SKIPPED_SEQ)) DataQueue.sendDupack(sock, segment)
 }
 
 /** A RST right behind the last data that came out of order (RFC 5961 §3 as Linux reads it). */
@@ -236,7 +288,8 @@ const isSimultaneousSynAck = (sock: TcpSock, segment: Segment): boolean =>
   segment.endSeq === sock.rcvNxt &&
   segment.ack === sock.sndNxt
 
-const synChallenge = (sock: TcpSock): void => {
+const synChallenge = (sock: TcpSock, isError: boolean): void => {
+  if (isError) sock.net.count(Counters.IN_ERRS)
   sock.net.count(Counters.SYN_CHALLENGE)
   Reset.sendChallengeAck(sock)
 }
@@ -265,7 +318,7 @@ export const stateProcess = (sock: TcpSock, segment: Segment): void => {
     host.drop(segment, Drops.TCP_FLAGS)
     return
   }
-  if (!validate(sock, segment)) return
+  if (!validate(sock, segment, false)) return
   if ((segment.flags & Tcp.ACK) === 0) {
     host.drop(segment, Drops.TCP_FLAGS)
     return

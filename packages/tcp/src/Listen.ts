@@ -386,7 +386,8 @@ const receiveCookie = (listener: TcpSock, segment: Segment): boolean => {
   const listen = listener.listen
   if (net.sysctl.syncookies === 0 || listen === null) return false
   const isExpected = listen.cookiesSent && ((toMs(host.now()) - listen.lastCookieMs) | 0) < 2 * 60_000
-  const mss = isExpected ? SynCookies.check(tcp, segment) : 0
+  if (!isExpected) return false
+  const mss = SynCookies.check(tcp, segment)
   if (mss === 0) {
     net.count(Counters.SYNCOOKIES_FAILED)
     return false

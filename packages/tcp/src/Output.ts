@@ -11,6 +11,7 @@ import * as Ecn from "./Ecn.ts"
 import * as Options from "./Options.ts"
 import * as Pacing from "./Pacing.ts"
 import * as MtuSearch from "./MtuSearch.ts"
+import * as Pingpong from "./Pingpong.ts"
 import * as Points from "./Points.ts"
 import * as Rate from "./Rate.ts"
 import * as Reduction from "./Reduction.ts"
@@ -77,7 +78,10 @@ export const transmit = (sock: TcpSock, segment: Segment | null, seq: number, gi
     sock.bytesSent += payload
   }
   sock.segsOut += count
-  sock.net.count(Counters.OUT_SEGS, count)
+  // What was sent before is not counted again.
+  if (segment === null || seq === segment.endSeq || isBefore(sock.sndNxt, segment.endSeq)) {
+    sock.net.count(Counters.OUT_SEGS, count)
+  }
   if (segment !== null) {
     segment.sentAt = sock.paceAt
     if (segment.firstSentAt < 0) segment.firstSentAt = sock.paceAt
@@ -115,7 +119,7 @@ const dataSent = (sock: TcpSock): void => {
   const now = clockMs(sock)
   if (packetsInFlight(sock) === 0) sock.congestion.event(sock, EVENT_TX_START)
   sock.lsndtimeMs = now
-  if (((now - sock.lrcvtimeMs) | 0) * 1000 < sock.atoUs && sock.ackPingpong < 255) sock.ackPingpong++
+  if (((now - sock.lrcvtimeMs) | 0) * 1000 < sock.atoUs) Pingpong.count(sock)
 }
 
 /** Sequence number for a segment without data that the peer will not find outside its window (Linux: tcp_acceptable_seq). */

@@ -11,6 +11,8 @@ export interface TcpProfile {
   readonly name: string
   /** The defaults of a machine with `memoryBytes`. */
   sysctl(memoryBytes: number): TcpSysctl
+  /** Bytes that a sent buffer keeps for headers (MAX_TCP_HEADER, by the build's devices and tunnels). */
+  readonly headerRoom: number
   /** Segments in the window of SYN and SYN-ACK; 0: as much as the buffer holds. */
   readonly initialRcvWindow: number
   /** Each connection's timestamps start elsewhere (since 4.10). */
@@ -47,6 +49,7 @@ export const linux310: TcpProfile = {
     sizeToMemory(sysctl, memoryBytes)
     return sysctl
   },
+  headerRoom: 320,
   initialRcvWindow: 10,
   timestampOffset: false,
   measuredScaling: false,
@@ -68,6 +71,7 @@ export const linux6x: TcpProfile = {
     sizeToMemory(sysctl, memoryBytes)
     return sysctl
   },
+  headerRoom: 256,
   initialRcvWindow: 0,
   timestampOffset: true,
   measuredScaling: true,

@@ -138,6 +138,9 @@ const deferRest = (sock: TcpSock): void => {
   sock.tcp.host.deferXmit(sock)
 }
 
+/** TCP_RTO_MIN: the model keeps to it, whatever net.ipv4.tcp_rto_min_us is. */
+const RTO_MIN_MS = 200
+
 /**
  * Whether retransmitting has gone on for as long as `retries` timeouts from the least RTO, doubling, would take (RFC 1122
  * §4.2.3.5; Linux: retransmits_timed_out). It is time that counts, not the number of timeouts.
@@ -155,7 +158,7 @@ export const timedOut = (sock: TcpSock, retries: number, timeoutMs: number): boo
   let limit = timeoutMs
   if (limit === 0) {
     const opening = State.bit(State.SYN_SENT) | State.bit(State.SYN_RECV)
-    const base = (State.bit(sock.state) & opening) !== 0 ? Timers.initialTimeoutMs : sock.net.sysctl.rtoMin
+    const base = (State.bit(sock.state) & opening) !== 0 ? Timers.initialTimeoutMs : RTO_MIN_MS
     limit = Timers.modelTimeoutMs(retries, base, sock.net.sysctl.rtoMax)
   }
   return ((clockMs(sock) - start) | 0) >= limit

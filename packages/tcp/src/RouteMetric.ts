@@ -42,5 +42,5 @@ export const read = (sock: TcpSock): void => {
   const { net, localAddress: local, remoteAddress: remote } = sock
   sock.isRouteQuick = host.metric(net, local, remote, sock, RTAX_QUICKACK) !== 0
   const rtoMin = host.metric(net, local, remote, sock, RTAX_RTO_MIN)
-  sock.rtoMinUs = (rtoMin !== 0 ? rtoMin : net.sysctl.rtoMin) * 1000
+  sock.rtoMinUs = rtoMin !== 0 ? rtoMin * 1000 : net.sysctl.rtoMinUs
 }

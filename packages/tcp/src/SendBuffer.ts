@@ -3,12 +3,16 @@ import * as Chrono from "./Chrono.ts"
 import { type TcpSock, packetsInFlight } from "./TcpSock.ts"
 import { clockMs } from "./Clock.ts"
 
+/** Aligned bytes of struct skb_shared_info. */
+const SHARED_INFO = 320
+
 /** The send buffer holds twice a window, or what the congestion control asks for (Linux: tcp_sndbuf_expand). */
 export const expandSndbuf = (sock: TcpSock): void => {
   if ((sock.bufferLocks & 1) !== 0) return
-  const payload = Math.max(sock.mssClamp < 65_535 ? sock.mssClamp : 536, sock.mssCache) + 320 + 320
-  let perMss = 2048
-  while (perMss < payload) perMss *= 2
+  const payload = Math.max(sock.mssClamp < 65_535 ? sock.mssClamp : 536, sock.mssCache)
+  const bytesPerMss = payload + sock.tcp.profile.headerRoom + SHARED_INFO
+  let perMss = 1024
+  while (perMss < bytesPerMss) perMss *= 2
   perMss += 256
   const segments = Math.max(10, sock.sndCwnd, sock.reordering + 1)
   const bytes = sock.congestion.sndbufFactor * segments * perMss

@@ -6,6 +6,7 @@ import * as Congestions from "./Congestions.ts"
 import { clockMs } from "./Clock.ts"
 import * as DataQueue from "./DataQueue.ts"
 import { EINVAL, ENOENT, ENOPROTOOPT, EPERM } from "./Errno.ts"
+import * as Pingpong from "./Pingpong.ts"
 import * as SendBuffer from "./SendBuffer.ts"
 import * as State from "./State.ts"
 import { ACK_PUSHED, ACK_SCHED, NAGLE_CORK, NAGLE_OFF, NAGLE_PUSH, type TcpSock } from "./TcpSock.ts"
@@ -34,8 +35,7 @@ import * as Xmit from "./Xmit.ts"
 export const FREEBIND = 1
 export const TRANSPARENT = 2
 
-/** SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF. */
-const MIN_RCVBUF = 2304
+/** SOCK_MIN_SNDBUF. */
 const MIN_SNDBUF = 4608
 
 /** Longest TCP_LINGER2, seconds (Linux: TCP_FIN_TIMEOUT_MAX). */
@@ -128,7 +128,7 @@ export const get = (sock: TcpSock, option: number): number => {
     case TCP_WINDOW_CLAMP:
       return sock.windowClamp
     case TCP_QUICKACK:
-      return sock.ackPingpong > 0 ? 0 : 1
+      return Pingpong.isOn(sock) ? 0 : 1
     case TCP_USER_TIMEOUT:
       return options.userTimeoutMs
     case TCP_NOTSENT_LOWAT:
@@ -165,7 +165,10 @@ const setKeepIdle = (sock: TcpSock, seconds: number): number => {
   if (!isWithin(seconds, 1, 32_767)) return -EINVAL
   sock.ownOptions().keepaliveTime = seconds
   const isLive = sock.state !== State.CLOSE && sock.state !== State.LISTEN
-  if (sock.options.keepOpen !== 0 && isLive) Timers.armKeepalive(sock, seconds * 1_000_000_000)
+  if (sock.options.keepOpen !== 0 && isLive) {
+    const idle = Timers.idleMs(sock) * 1_000_000
+    Timers.armKeepalive(sock, Math.max(0, seconds * 1_000_000_000 - idle))
+  }
   return 0
 }
 
@@ -199,24 +202,22 @@ const setWindowClamp = (sock: TcpSock, value: number): number => {
     sock.ownOptions().windowClamp = 0
     return 0
   }
-  const clamp = Math.max(value, MIN_RCVBUF >> 1)
-  sock.ownOptions().windowClamp = clamp
-  sock.windowClamp = clamp
-  if (sock.rcvSsthresh > clamp) sock.rcvSsthresh = Math.max(clamp, Math.min(sock.rcvWnd, clamp))
+  Window.setClamp(sock, value)
+  sock.ownOptions().windowClamp = sock.windowClamp
   return 0
 }
 
 const setQuickack = (sock: TcpSock, value: number): void => {
   if (value === 0) {
-    sock.ackPingpong = Math.max(1, sock.ackPingpong)
+    Pingpong.enter(sock)
     return
   }
-  sock.ackPingpong = 0
+  Pingpong.leave(sock)
   const isOpen = sock.state === State.ESTABLISHED || sock.state === State.CLOSE_WAIT
   if (isOpen && (sock.ackPending & ACK_SCHED) !== 0) {
     sock.ackPending |= ACK_PUSHED
     DataQueue.cleanupRbuf(sock, 1)
-    if ((value & 1) === 0) sock.ackPingpong = 1
+    if ((value & 1) === 0) Pingpong.enter(sock)
   }
 }
 
@@ -250,7 +251,7 @@ const retriesToSeconds = (retries: number): number => {
 export const setReceiveBuffer = (sock: TcpSock, bytes: number): void => {
   const value = Math.min(bytes, sock.net.sysctl.rmemMax)
   sock.bufferLocks |= 2
-  sock.rcvbuf = Math.max(value * 2, MIN_RCVBUF)
+  sock.rcvbuf = Math.max(value * 2, Window.MIN_RCVBUF)
   // The data path follows on its own; the clamp must not exceed what the buffer holds.
   if (sock.state === State.ESTABLISHED) sock.windowClamp = Math.min(sock.windowClamp, Window.fullSpace(sock))
 }

@@ -13,6 +13,7 @@ import * as Establish from "./Establish.ts"
 import * as FastOpen from "./FastOpen.ts"
 import * as Options from "./Options.ts"
 import * as Output from "./Output.ts"
+import * as Pingpong from "./Pingpong.ts"
 import * as Points from "./Points.ts"
 import * as Reset from "./Reset.ts"
 import * as State from "./State.ts"
@@ -125,7 +126,7 @@ const synAck = (sock: TcpSock, segment: Segment): void => {
   }
   if (isSentAgain) return
   // A conversation starts: the request will carry the ACK where the writer said so (TCP_QUICKACK off, deferred accept).
-  if (sock.writePending > 0 || sock.options.deferAccept !== 0 || sock.ackPingpong > 0) {
+  if (sock.writePending > 0 || sock.options.deferAccept !== 0 || Pingpong.isOn(sock)) {
     DataQueue.delayThirdAck(sock)
     return
   }

@@ -64,7 +64,11 @@ export class TcpSysctl {
   moderateRcvbuf = 1
   /** Positive: 1/2^n of a buffer is overhead; used where the kernel has no scaling ratio. */
   advWinScale = 1
+  /** 1/2^n of the window is kept for the application; 0: not even one segment is. */
+  appWin = 31
   slowStartAfterIdle = 1
+  /** Answers that follow soon until a connection counts as a conversation. */
+  pingpongThresh = 1
   rfc1337 = 0
   stdurg = 0
   /** Bytes that may be unsent; as good as none by default. */
@@ -102,8 +106,9 @@ export class TcpSysctl {
   fastOpen = 1
   /** Seconds of the first pause of active Fast Open; 0: never. */
   fastOpenBlackholeSeconds = 0
+  /** Microseconds. */
+  rtoMinUs = 200_000
   /** Milliseconds. */
-  rtoMin = 200
   rtoMax = 120_000
 }
 
@@ -122,6 +127,8 @@ export const sysctlNames: Readonly<Record<string, ReadonlyArray<SysctlField>>> =
   "net.ipv4.tcp_syn_retries": ["synRetries"],
   "net.ipv4.tcp_synack_retries": ["synackRetries"],
   "net.ipv4.tcp_syn_linear_timeouts": ["synLinearTimeouts"],
+  "net.ipv4.tcp_rto_min_us": ["rtoMinUs"],
+  "net.ipv4.tcp_rto_max_ms": ["rtoMax"],
   "net.ipv4.tcp_retries1": ["retries1"],
   "net.ipv4.tcp_retries2": ["retries2"],
   "net.ipv4.tcp_orphan_retries": ["orphanRetries"],
@@ -152,7 +159,9 @@ export const sysctlNames: Readonly<Record<string, ReadonlyArray<SysctlField>>> =
   "net.ipv4.tcp_mem": ["memLow", "memPressure", "memHigh"],
   "net.ipv4.tcp_moderate_rcvbuf": ["moderateRcvbuf"],
   "net.ipv4.tcp_adv_win_scale": ["advWinScale"],
+  "net.ipv4.tcp_app_win": ["appWin"],
   "net.ipv4.tcp_slow_start_after_idle": ["slowStartAfterIdle"],
+  "net.ipv4.tcp_pingpong_thresh": ["pingpongThresh"],
   "net.ipv4.tcp_rfc1337": ["rfc1337"],
   "net.ipv4.tcp_stdurg": ["stdurg"],
   "net.ipv4.tcp_notsent_lowat": ["notsentLowat"],

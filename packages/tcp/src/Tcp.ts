@@ -221,7 +221,7 @@ export class Tcp {
   }
 
   timeWaitExpired(sock: TimeWaitSock): void {
-    TimeWait.expire(this, sock)
+    TimeWait.kill(this, sock)
   }
 
   /** A hash of the four-tuple plus a clock of 64 ns (RFC 6528; Linux: secure_tcp_seq). Never 0. */

@@ -78,6 +78,7 @@ export interface TcpInfo {
   readonly rcv_ooopack: number
   readonly snd_wnd: number
   readonly rcv_wnd: number
+  readonly rehash: number
   readonly total_rto: number
   /** Why a Fast Open attempt of ours failed (FastOpen.ts); 0: it did not. */
   readonly fastopen_client_fail: number
@@ -182,6 +183,7 @@ export const read = (sock: TcpSock): TcpInfo => {
     rcv_ooopack: sock.rcvOooPack,
     snd_wnd: sock.sndWnd,
     rcv_wnd: sock.rcvWnd,
+    rehash: sock.timeoutRehash,
     total_rto: sock.totalRto,
     fastopen_client_fail: sock.fastOpenFail,
     total_rto_recoveries: sock.totalRtoRecoveries,

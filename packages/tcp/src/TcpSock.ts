@@ -197,6 +197,8 @@ export class TcpSock extends Endpoint implements TimerOwner {
   backoff: number
   /** RTOs since connect or the last progress in SYN_SENT (total_rto). */
   totalRto: number
+  /** Timeouts that chose another flow label. */
+  timeoutRehash: number
   /** Times that timeouts began, ms spent in them, and when the present one began; 0: none. */
   totalRtoRecoveries: number
   totalRtoTimeMs: number
@@ -408,7 +410,7 @@ export class TcpSock extends Endpoint implements TimerOwner {
     this.acceptNext = null
     this.parent = null
     this.isRouteQuick = false
-    this.rtoMinUs = sysctl.rtoMin * 1000
+    this.rtoMinUs = sysctl.rtoMinUs
     this.mtuSearch = null
     this.savedSyn = null
     this.urgData = 0
@@ -433,6 +435,7 @@ export class TcpSock extends Endpoint implements TimerOwner {
     this.retransmits = 0
     this.backoff = 0
     this.totalRto = 0
+    this.timeoutRehash = 0
     this.totalRtoRecoveries = 0
     this.totalRtoTimeMs = 0
     this.rtoStampMs = 0

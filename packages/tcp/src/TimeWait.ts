@@ -95,12 +95,6 @@ export const kill = (tcp: TcpStack, sock: TimeWaitSock): void => {
   tcp.host.freeObject(OBJECT_TIME_WAIT, sock.net)
 }
 
-/** Its time is over (Linux: tw_timer_handler). */
-export const expire = (tcp: TcpStack, sock: TimeWaitSock): void => {
-  sock.net.count(Counters.TW)
-  kill(tcp, sock)
-}
-
 /**
  * connect() meets a TIME_WAIT sock with its four-tuple: takes its place when timestamps and tcp_tw_reuse allow it (Linux:
  * tcp_twsk_unique). The sequence numbers go on beyond the old ones.

@@ -51,7 +51,7 @@ export const receive = (tcp: TcpStack, sock: TimeWaitSock, segment: Segment): vo
       return
     }
   }
-  if (isPaws) sock.net.count(Counters.PAWS_ESTAB)
+  if (isPaws) sock.net.count(Counters.PAWS_TIMEWAIT)
   if (!isReset) {
     if (isPaws || (flags & Tcp.ACK) !== 0) tcp.profile.timeWait.schedule(tcp, sock, TimeWait.TIMEWAIT_LENGTH)
     answer(tcp, sock, segment, Counters.ACK_SKIPPED_TIME_WAIT)

@@ -2,8 +2,10 @@
  * When a TIME_WAIT sock ends (F21 of the book).
  *
  * Linux 3.10: a wheel of 8 slots of 7.5 s; a visit kills 100 entries at most, leaves the rest to a work queue and then does
- * not advance on that tick, so that under load a life is 97.5 to 112.5 s. Linux 6.x: a timer each, 60 s.
+ * not advance on that tick, so that under load a life is 97.5 to 112.5 s. Linux 6.x: a timer each, 60 s. The former counts a life
+ * at its end, the latter at its start.
  */
+import * as Counters from "./Counters.ts"
 import type { Tcp } from "./Tcp.ts"
 import { TIMER_TIME_WAIT, type TcpTimer, type TimerOwner } from "./TcpHost.ts"
 import type { TimeWaitSock } from "./TimeWaitSock.ts"
@@ -15,9 +17,15 @@ export interface TimeWaitReaper {
   cancel(tcp: Tcp, sock: TimeWaitSock): void
 }
 
+/** A life no longer than this counts as killed. */
+const SHORT_LIFE = 4_000_000_000
+
 export const timerReaper: TimeWaitReaper = {
   schedule: (tcp, sock, length) => {
-    sock.timer ??= tcp.host.makeTimer(sock, TIMER_TIME_WAIT)
+    if (sock.timer === null) {
+      sock.net.count(length <= SHORT_LIFE ? Counters.TW_KILLED : Counters.TW)
+      sock.timer = tcp.host.makeTimer(sock, TIMER_TIME_WAIT)
+    }
     sock.timer.arm(tcp.host.now() + length)
   },
   cancel: (_tcp, sock) => sock.timer?.cancel()
@@ -95,7 +103,8 @@ export class TimeWaitWheel implements TimerOwner {
     let killed = 0
     for (let sock = this.slots[slot]!; sock !== null; sock = this.slots[slot]!) {
       if (killed++ >= quota) return true
-      TimeWait.expire(this.tcp, sock)
+      sock.net.count(Counters.TW)
+      TimeWait.kill(this.tcp, sock)
     }
     return false
   }

@@ -10,6 +10,7 @@ import * as Listen from "./Listen.ts"
 import * as Loss from "./Loss.ts"
 import * as MtuProbe from "./MtuProbe.ts"
 import * as Output from "./Output.ts"
+import * as Pingpong from "./Pingpong.ts"
 import * as Points from "./Points.ts"
 import * as Rack from "./Rack.ts"
 import * as Recovery from "./Recovery.ts"
@@ -224,8 +225,14 @@ const writeTimeout = (sock: TcpSock, isOpening: boolean): boolean => {
   }
   if (!isExpired) isExpired = Retransmit.timedOut(sock, retries, sock.options.userTimeoutMs)
   FastOpenPause.noteTimeout(sock, isExpired)
-  if (isExpired) writeError(sock)
-  return isExpired
+  if (isExpired) {
+    writeError(sock)
+    return true
+  }
+  // Another flow label: the path may be at fault (sk_rethink_txhash).
+  sock.timeoutRehash++
+  sock.net.count(Counters.TIMEOUT_REHASH)
+  return false
 }
 
 /** Linux: tcp_orphan_retries. */
@@ -302,9 +309,9 @@ export const delackTimer = (sock: TcpSock): void => {
   sock.tcp.host.trace(Points.TCP_DELACK_TIMER, sock, null)
   sock.ackPending &= ~ACK_TIMER
   if ((sock.ackPending & ACK_SCHED) === 0) return
-  if (sock.ackPingpong > 0) {
+  if (Pingpong.isOn(sock)) {
     // Delayed ACK missed: it is no conversation after all.
-    sock.ackPingpong = 0
+    Pingpong.leave(sock)
     sock.atoUs = Timers.ATO_MIN_US
   } else {
     sock.atoUs = Math.min(sock.atoUs * 2, sock.rtoUs)
@@ -336,7 +343,7 @@ export const keepaliveTimer = (sock: TcpSock): void => {
 
 /** One look at an idle connection: ns until the next, -1 when it is dead. */
 const keepaliveStep = (sock: TcpSock): number => {
-  const idleMs = idleTimeMs(sock)
+  const idleMs = Timers.idleMs(sock)
   const time = Timers.keepaliveTime(sock)
   if (idleMs * 1_000_000 < time) return time - idleMs * 1_000_000
   const userTimeout = sock.options.userTimeoutMs
@@ -349,12 +356,6 @@ const keepaliveStep = (sock: TcpSock): number => {
   if (Output.writeWakeup(sock, Counters.KEEP_ALIVE) !== 0) return RESOURCE_PROBE_US * 1000
   sock.probesOut++
   return keepaliveInterval(sock)
-}
-
-/** Milliseconds since anything was heard (Linux: keepalive_time_elapsed). */
-const idleTimeMs = (sock: TcpSock): number => {
-  const now = clockMs(sock)
-  return Math.min((now - sock.lrcvtimeMs) | 0, (now - sock.rcvTstampMs) | 0)
 }
 
 /** An orphan waited long enough for the peer's FIN. */

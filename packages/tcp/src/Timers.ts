@@ -122,3 +122,9 @@ const SECOND = 1_000_000_000
 /** Linux: keepalive_time_when, and its kin: ns. */
 export const keepaliveTime = (sock: TcpSock): number =>
   (sock.options.keepaliveTime !== 0 ? sock.options.keepaliveTime : sock.net.sysctl.keepaliveTime) * SECOND
+
+/** Milliseconds since anything was heard (Linux: keepalive_time_elapsed). */
+export const idleMs = (sock: TcpSock): number => {
+  const now = clockMs(sock)
+  return Math.min((now - sock.lrcvtimeMs) | 0, (now - sock.rcvTstampMs) | 0)
+}

@@ -2,14 +2,17 @@
  * The receive window: how much is offered, how it grows, and the receive buffer that follows the application (RFC 9293
  * §3.8.6, RFC 7323; Linux: __tcp_select_window, tcp_select_initial_window, tcp_grow_window, tcp_rcv_space_adjust).
  */
+import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Counters from "./Counters.ts"
 import { toUs } from "./Clock.ts"
 import { isBefore, type Segment } from "./Segment.ts"
 import type { TcpNet } from "./TcpNet.ts"
-import { ACK_NOMEM, hasShutdown, RCV_SHUTDOWN, receiveWindow, type TcpSock } from "./TcpSock.ts"
+import { ACK_NOMEM, ACK_PUSHED, ACK_PUSHED2, hasShutdown, RCV_SHUTDOWN, receiveWindow, type TcpSock } from "./TcpSock.ts"
 import * as Memory from "./Memory.ts"
 
 const MAX_WSCALE = 14
+/** SOCK_MIN_RCVBUF. */
+export const MIN_RCVBUF = 2304
 const MAX_TCP_WINDOW = 32_767
 
 /** Payload that fits in `space` bytes of buffer (Linux: tcp_win_from_space). */
@@ -152,12 +155,23 @@ export const forHeader = (sock: TcpSock): number => {
   return field
 }
 
-/** The buffer of a connection that is now established (Linux: tcp_init_buffer_space). */
+/**
+ * The buffer of a connection that is now established, with one segment of it kept for the application unless tcp_app_win is 0
+ * (Linux: tcp_init_buffer_space).
+ */
 export const initBuffer = (sock: TcpSock, now: number): void => {
   const most = fullSpace(sock)
-  if (sock.windowClamp >= most) sock.windowClamp = most
+  const share = sock.net.sysctl.appWin
+  const mss = sock.advmss
+  if (sock.windowClamp >= most) {
+    sock.windowClamp = most
+    if (share !== 0 && most > 4 * mss) sock.windowClamp = Math.max(most - (most >> share), 4 * mss)
+  }
+  if (share !== 0 && sock.windowClamp > 2 * mss && sock.windowClamp + mss > most) {
+    sock.windowClamp = Math.max(2 * mss, most - mss)
+  }
   sock.rcvSsthresh = Math.min(sock.rcvSsthresh, sock.windowClamp)
-  sock.rcvqSpace = Math.min(sock.rcvWnd, 10 * sock.advmss)
+  sock.rcvqSpace = Math.min(sock.rcvSsthresh, sock.rcvWnd, 10 * mss)
   sock.rcvqSeq = sock.copiedSeq
   sock.rcvqTime = toUs(now)
 }
@@ -198,18 +212,44 @@ export const clamp = (sock: TcpSock): void => {
 /** Learns the peer's segment size, and how well buffers are used (Linux: tcp_measure_rcv_mss). */
 export const measureMss = (sock: TcpSock, segment: Segment): void => {
   const length = segment.gsoSize > 0 ? Math.min(segment.gsoSize, segment.length) : segment.length
+  const before = sock.lastSegSize
   sock.lastSegSize = 0
-  if (length < sock.rcvMss) return
-  if (length !== sock.rcvMss && sock.tcp.profile.measuredScaling) measureScaling(sock, segment)
-  sock.rcvMss = Math.min(length, sock.advmss)
+  if (length >= sock.rcvMss) {
+    if (length !== sock.rcvMss && sock.tcp.profile.measuredScaling) measureScaling(sock, segment)
+    sock.rcvMss = Math.min(length, sock.advmss)
+    if ((segment.flags & Tcp.PSH) !== 0) sock.ackPending |= ACK_PUSHED
+    return
+  }
+  // With the header, so that SACK blocks in it do not make a segment look short.
+  const whole = length + segment.headerLength
+  if (whole >= 536 + 20 || (whole >= 88 + 20 && (segment.flags & (Tcp.FIN | Tcp.URG | Tcp.SYN | Tcp.PSH)) === 0)) {
+    const size = whole - sock.headerLength
+    sock.lastSegSize = size
+    // The second of the same size in a row: that is what the peer sends.
+    if (size === before) {
+      sock.rcvMss = size
+      return
+    }
+  }
+  if ((sock.ackPending & ACK_PUSHED) !== 0) sock.ackPending |= ACK_PUSHED2
+  sock.ackPending |= ACK_PUSHED
+}
+
+/** Limits the window from now on (Linux: tcp_set_window_clamp, for a limit other than 0). */
+export const setClamp = (sock: TcpSock, value: number): void => {
+  const before = sock.windowClamp
+  const clamp = Math.max(MIN_RCVBUF >> 1, value)
+  if (clamp === before) return
+  sock.windowClamp = clamp
+  if (clamp < before) sock.rcvSsthresh = Math.min(sock.rcvSsthresh, clamp)
+  else sock.rcvSsthresh = Math.max(sock.rcvSsthresh, Math.min(sock.rcvWnd, clamp))
 }
 
 const measureScaling = (sock: TcpSock, segment: Segment): void => {
   const ratio = Math.max(1, Math.min(255, Math.floor((segment.length * 256) / segment.truesize)))
   if (ratio === sock.scalingRatio) return
   sock.scalingRatio = ratio
-  sock.windowClamp = Math.max(fromSpace(sock, sock.rcvbuf), sock.advmss >> 1)
-  if (sock.rcvSsthresh > sock.windowClamp) sock.rcvSsthresh = sock.windowClamp
+  setClamp(sock, fromSpace(sock, sock.rcvbuf))
   if (sock.windowClamp < sock.rcvqSpace) sock.rcvqSpace = sock.windowClamp
 }
 
@@ -245,27 +285,36 @@ const updateRtt = (sock: TcpSock, sampleUs: number, isWindow: boolean): void => 
 }
 
 /**
- * Lets the receive buffer follow what the application reads in a round trip: twice that, and more while the sender is in
- * slow start (Dynamic Right-Sizing; Linux: tcp_rcv_space_adjust). Called when the application has read.
+ * Lets the receive buffer follow what the application reads in a round trip (Dynamic Right-Sizing; Linux:
+ * tcp_rcv_space_adjust). What still waits to be read does not count. Called when the application has read.
  */
 export const adjustBuffer = (sock: TcpSock, now: number): void => {
   const us = toUs(now)
   if (sock.rcvRttUs === 0 || us - sock.rcvqTime < sock.rcvRttUs >> 3) return
-  const copied = (sock.copiedSeq - sock.rcvqSeq) | 0
-  if (copied > sock.rcvqSpace && !hasShutdown(sock, RCV_SHUTDOWN)) {
-    const sysctl = sock.net.sysctl
-    if (sysctl.moderateRcvbuf !== 0 && (sock.bufferLocks & 2) === 0) {
-      let wanted = copied * 2 + 16 * sock.advmss
-      wanted += Math.floor((wanted * (copied - sock.rcvqSpace)) / Math.max(1, sock.rcvqSpace))
-      wanted += wanted
-      const buffer = Math.min(toSpace(sock, wanted), sysctl.rmemLimit)
-      if (buffer > sock.rcvbuf) {
-        sock.rcvbuf = buffer
-        sock.windowClamp = fromSpace(sock, buffer)
-      }
-    }
-    sock.rcvqSpace = copied
-  }
+  const waiting = (sock.rcvNxt - sock.copiedSeq) | 0
+  const copied = ((sock.copiedSeq - sock.rcvqSeq) | 0) - waiting
+  if (copied > sock.rcvqSpace) growBuffer(sock, copied)
   sock.rcvqSeq = sock.copiedSeq
   sock.rcvqTime = us
+}
+
+/**
+ * Room for twice what a round trip brings, for a sender that may double its rate, and for what lies out of order (Linux:
+ * tcp_rcvbuf_grow).
+ *
+ * @param space bytes that the application reads in a round trip, the new `rcvqSpace`
+ */
+export const growBuffer = (sock: TcpSock, space: number): void => {
+  const before = sock.rcvqSpace
+  sock.rcvqSpace = space
+  const sysctl = sock.net.sysctl
+  if (sysctl.moderateRcvbuf === 0 || (sock.bufferLocks & 2) !== 0) return
+  let window = 2 * space
+  window += 2 * Math.floor((window * (space - before)) / Math.max(1, before))
+  const last = sock.ofoQueue.tail
+  if (last !== null) window += (last.endSeq - sock.rcvNxt) | 0
+  const buffer = Math.min(toSpace(sock, window), sysctl.rmemLimit)
+  if (buffer <= sock.rcvbuf) return
+  sock.rcvbuf = buffer
+  sock.windowClamp = fromSpace(sock, buffer)
 }

@@ -38,6 +38,8 @@ const IPV4 = 0x0800
 const QUEUE_LENGTH = 500
 /** Room in front of a written packet (Linux: NET_SKB_PAD). */
 const PAD = 64
+/** Most that a kmalloc bucket leaves behind a packet of up to 1,500 bytes. */
+const TAIL = 1024
 /** Packets written and not yet taken by the core. */
 export const WRITES_MAX = 500
 
@@ -137,7 +139,7 @@ export class Tun implements InterruptHandler {
       dev.stats.rxErrors++
       return
     }
-    const skb = Skb.alloc(host, core, PAD, bytes.length)
+    const skb = Skb.alloc(host, core, PAD, bytes.length + TAIL, PAD + bytes.length)
     if (skb === null) {
       dev.stats.rxDropped++
       return
