@@ -1,7 +1,9 @@
 /** poll and the epoll family. */
 import type { EpollEvent } from "@darkfiber/sockets/Epoll"
 import type { PollFd } from "@darkfiber/sockets/PollCalls"
+import * as Errno from "@darkfiber/kernel-net/Errno"
 import * as Sys from "@darkfiber/sockets/Sys"
+import * as SystemError from "@darkfiber/sockets/SystemError"
 import { Effect } from "effect"
 import type * as Ast from "./Ast.ts"
 import type { CallState, Planner } from "./CallState.ts"
@@ -51,7 +53,10 @@ const poll: Planner = (call, state) => {
 }
 
 const epollCreate: Planner = (call, state) => ({
-  effect: Sys.epollCreate1,
+  effect:
+    Values.int(call.arguments[0]!) > 0
+      ? Sys.epollCreate1
+      : Effect.fail(SystemError.make(-Errno.EINVAL, "epoll_create")),
   mode: "fd",
   after: (_value, live) => {
     const script = Values.int(call.result)

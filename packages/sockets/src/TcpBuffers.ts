@@ -108,13 +108,7 @@ const addPiece = (host: Host, skb: SkBuff, open: OpenPage, n: number): boolean =
 }
 
 /** Cuts the payload behind `bytes`. Linux: tcp_fragment, skb_split */
-export const split = (
-  host: Host,
-  core: Core,
-  segment: Segment,
-  bytes: number,
-  linuxRoom: number
-): Segment | null => {
+export const split = (host: Host, core: Core, segment: Segment, bytes: number, linuxRoom: number): Segment | null => {
   const rest = alloc(host, core, linuxRoom)
   if (rest === null) return null
   const skb = segment.buffer as SkBuff

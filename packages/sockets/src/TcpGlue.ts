@@ -52,7 +52,7 @@ import * as TcpTransmit from "./TcpTransmit.ts"
 
 const ETHERNET_BYTES = 14
 /** Most super-segments sent for one ACK or timer before the rest becomes a step of its own. */
-const XMIT_BUDGET = 1
+const XMIT_BUDGET = 64
 
 /** Knobs of the cost table by PORT_*. */
 const portSteps = ["portSearchPs", "portParityPs", "portTimeWaitPs"] as const
@@ -326,6 +326,11 @@ export class TcpGlue implements TcpHost, TransportProtocol, SoftirqHandler, Pack
   isInHostQueue(sock: TcpSock, segment: Segment): boolean {
     const skb = segment.buffer as SkBuff
     return skb.fclone === FCLONE_ORIGINAL && skb.twin !== null && skb.twin.sk === sock.owner
+  }
+
+  isShared(segment: Segment): boolean {
+    const skb = segment.buffer as SkBuff
+    return skb.fclone === FCLONE_ORIGINAL && skb.twin !== null
   }
 
   // ---- timers and deferred work ----

@@ -13,8 +13,9 @@ import { type TcpSock, windowEnd } from "./TcpSock.ts"
 export const tryCollapse = (sock: TcpSock, segment: Segment, space: number): void => {
   if (sock.net.sysctl.retransCollapse === 0 || (segment.flags & Tcp.SYN) !== 0 || !mayMerge(segment)) return
   let room = space - segment.length
+  const host = sock.tcp.host
   for (let next = segment.next; next !== null; next = segment.next) {
-    if (!mayMerge(next) || segment.endOfRecord !== 0 || (segment.flags & Tcp.FIN) !== 0) return
+    if (host.isShared(next) || !mayMerge(next) || segment.endOfRecord !== 0 || (segment.flags & Tcp.FIN) !== 0) return
     room -= next.length
     if (room < 0 || isAfter(next.endSeq, windowEnd(sock)) || !merge(sock, segment, next)) return
   }

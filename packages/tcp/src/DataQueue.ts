@@ -41,31 +41,42 @@ const QUICKACKS_MAX = 16
 export const isTooBig = (sock: TcpSock, segment: Segment): boolean =>
   sock.rmemAlloc + segment.truesize > sock.rcvbuf || segment.truesize > sock.forwardAlloc + 65_536
 
-/** Reserves memory; prunes the out-of-order queue when the buffer is over its limit (Linux: tcp_try_rmem_schedule). */
+/** Whether the buffer has room for the payload, whatever its overhead (Linux: tcp_can_ingest). */
+const canIngest = (sock: TcpSock, segment: Segment): boolean => sock.rmemAlloc + segment.length <= sock.rcvbuf
+
+/** Reserves memory; prunes the out-of-order queue when the buffer is at its limit (Linux: tcp_try_rmem_schedule). */
 const tryRmem = (sock: TcpSock, segment: Segment): boolean => {
-  if (sock.rmemAlloc > sock.rcvbuf || !reserve(sock, segment.truesize, false)) {
-    prune(sock, segment)
-    if (sock.rmemAlloc > sock.rcvbuf) return false
-    return reserve(sock, segment.truesize, false)
-  }
-  return true
+  if (canIngest(sock, segment) && reserve(sock, segment.truesize, false)) return true
+  return prune(sock, segment) && reserve(sock, segment.truesize, false)
 }
 
 const reserve = (sock: TcpSock, bytes: number, forced: boolean): boolean =>
   Memory.schedule(sock, bytes, sock.rmemAlloc, sock.net.sysctl.rmemMin, forced)
 
-/** Linux: tcp_prune_queue, without the copying collapse. */
-const prune = (sock: TcpSock, segment: Segment): void => {
+/** Linux: tcp_prune_queue, without the copying collapse. Whether there is room now. */
+const prune = (sock: TcpSock, segment: Segment): boolean => {
+  // Nothing is there to be pruned.
+  if (sock.rmemAlloc === 0) return false
   sock.net.count(Counters.PRUNE_CALLED)
-  if (sock.rmemAlloc >= sock.rcvbuf) Window.clamp(sock)
-  if (sock.rmemAlloc <= sock.rcvbuf || sock.ofoQueue.tail === null) return
-  // From the far end, and never what comes after the segment in hand.
+  if (!canIngest(sock, segment)) Window.clamp(sock)
+  if (canIngest(sock, segment)) return true
+  pruneOutOfOrder(sock, segment)
+  if (canIngest(sock, segment)) return true
+  sock.net.count(Counters.RCV_PRUNED)
+  return false
+}
+
+/** From the far end, and never what comes after the segment in hand (Linux: tcp_prune_ofo_queue). */
+const pruneOutOfOrder = (sock: TcpSock, segment: Segment): void => {
+  let isPruned = false
   for (let tail = sock.ofoQueue.tail; tail !== null; tail = sock.ofoQueue.tail) {
     if (!isAfter(tail.seq, segment.seq)) break
+    isPruned = true
     OfoQueue.takeOfo(sock, tail)
     sock.tcp.host.drop(tail, Drops.TCP_OFO_QUEUE_PRUNE)
-    if (sock.rmemAlloc <= sock.rcvbuf) break
+    if (canIngest(sock, segment)) break
   }
+  if (!isPruned) return
   sock.net.count(Counters.OFO_PRUNED)
   // What was SACKed is gone; the peer must not count on it.
   Sack.forgetBlocks(sock)
@@ -76,22 +87,25 @@ const queueReceive = (sock: TcpSock, segment: Segment): void => {
   const host = sock.tcp.host
   if (sock.receiveQueue === NO_SEGMENTS) sock.receiveQueue = new SegmentList()
   const tail = sock.receiveQueue.tail
-  const endSeq = segment.endSeq
-  advance(sock, endSeq)
+  advance(sock, segment.endSeq)
+  if (tail !== null && tryCoalesce(sock, tail, segment)) return
   host.delivered(segment)
-  if (tail !== null && tail.endSeq === segment.seq && (tail.flags & (Tcp.FIN | Tcp.SYN)) === 0) {
-    const before = tail.truesize
-    const flags = segment.flags
-    if (host.coalesce(tail, segment)) {
-      tail.endSeq = endSeq
-      tail.flags |= flags & (Tcp.FIN | Tcp.PSH)
-      chargeReceive(sock, tail.truesize - before)
-      sock.net.count(Counters.RCV_COALESCE)
-      return
-    }
-  }
   sock.receiveQueue.push(segment)
   chargeReceive(sock, segment.truesize)
+}
+
+/** The host has its buffer back then; the numbers in it hold until it is used again (Linux: tcp_try_coalesce). */
+const tryCoalesce = (sock: TcpSock, tail: Segment, segment: Segment): boolean => {
+  if (tail.endSeq !== segment.seq || (tail.flags & (Tcp.FIN | Tcp.SYN)) !== 0) return false
+  const { endSeq, flags } = segment
+  const before = tail.truesize
+  sock.tcp.host.delivered(segment)
+  if (!sock.tcp.host.coalesce(tail, segment)) return false
+  tail.endSeq = endSeq
+  tail.flags |= flags & (Tcp.FIN | Tcp.PSH)
+  chargeReceive(sock, tail.truesize - before)
+  sock.net.count(Counters.RCV_COALESCE)
+  return true
 }
 
 const chargeReceive = (sock: TcpSock, bytes: number): void => {
@@ -107,8 +121,8 @@ const advance = (sock: TcpSock, endSeq: number): void => {
 
 /** The predicted segment: in order, fits, no FIN. */
 export const queueInOrder = (sock: TcpSock, segment: Segment): void => {
-  noteData(sock, segment)
   queueReceive(sock, segment)
+  noteData(sock, segment)
 }
 
 /** Takes the payload and FIN of an acceptable segment (Linux: tcp_data_queue). */
@@ -122,7 +136,8 @@ export const queue = (sock: TcpSock, segment: Segment): void => {
   if (Ecn.acceptCwr(sock, segment)) sock.ackPending |= ACK_NOW
   if (sock.sackBlocks !== null) sock.sackBlocks.duplicate = 0
   if (segment.seq === sock.rcvNxt) {
-    if (receiveWindow(sock) === 0 && segment.length > 0) {
+    // A bare FIN needs no room.
+    if (receiveWindow(sock) === 0 && (segment.length > 0 || (segment.flags & Tcp.FIN) === 0)) {
       sock.net.count(Counters.ZERO_WINDOW_DROP)
       outOfWindow(sock, segment, Drops.TCP_ZEROWINDOW)
       return
@@ -161,10 +176,11 @@ const outOfWindow = (sock: TcpSock, segment: Segment, reason: number): void => {
 
 const queueAndOut = (sock: TcpSock, segment: Segment): void => {
   const host = sock.tcp.host
+  const { length } = segment
   if (!tryRmem(sock, segment)) {
     sock.ackPending |= ACK_SCHED | ACK_NOW | ACK_NOMEM
-    // The first segment of an empty queue is always taken.
-    if (sock.receiveQueue.head !== null) {
+    // The first segment of an empty queue is always taken, and a FIN.
+    if (sock.receiveQueue.head !== null && length > 0) {
       sock.net.count(Counters.RCV_Q_DROP)
       host.drop(segment, Drops.PROTO_MEM)
       return
@@ -172,8 +188,8 @@ const queueAndOut = (sock: TcpSock, segment: Segment): void => {
     reserve(sock, segment.truesize, true)
   }
   const hasFin = (segment.flags & Tcp.FIN) !== 0
-  if (segment.length > 0) noteData(sock, segment)
   queueReceive(sock, segment)
+  if (length > 0) noteData(sock, segment)
   if (hasFin) fin(sock)
   if (sock.destroyed) return
   if (sock.ofoQueue.head !== null) {
@@ -208,15 +224,17 @@ export const dataReady = (sock: TcpSock): void => {
 /** Moves what has become in order from the out-of-order queue (Linux: tcp_ofo_queue). */
 const takeReady = (sock: TcpSock): void => {
   const host = sock.tcp.host
+  const high = sock.rcvNxt
   for (let head = sock.ofoQueue.head; head !== null; head = sock.ofoQueue.head) {
     if (isAfter(head.seq, sock.rcvNxt)) return
+    if (isBefore(head.seq, high)) {
+      Sack.extendDuplicate(sock, head.seq, isBefore(head.endSeq, high) ? head.endSeq : high)
+    }
     OfoQueue.takeOfo(sock, head)
     if (!isAfter(head.endSeq, sock.rcvNxt)) {
-      Sack.extendDuplicate(sock, head.seq, head.endSeq)
       host.drop(head, Drops.TCP_OFO_DROP)
       continue
     }
-    if (isBefore(head.seq, sock.rcvNxt)) Sack.extendDuplicate(sock, head.seq, sock.rcvNxt)
     const hasFin = (head.flags & Tcp.FIN) !== 0
     queueReceive(sock, head)
     if (hasFin) {
@@ -231,36 +249,47 @@ const queueOutOfOrder = (sock: TcpSock, segment: Segment): void => {
   const host = sock.tcp.host
   host.trace(Points.TCP_DATA_QUEUE_OFO, sock, segment)
   if (Ecn.checkMark(sock, segment)) enterQuickack(sock, 2)
-  sock.ackPending |= ACK_SCHED
   if (!tryRmem(sock, segment)) {
     sock.net.count(Counters.OFO_DROP)
+    host.readable(sock)
     host.drop(segment, Drops.PROTO_MEM)
     return
   }
   Window.measureMss(sock, segment)
+  sock.ackPending |= ACK_SCHED
   sock.net.count(Counters.OFO_QUEUE)
   sock.rcvOooPack += segment.gsoSegments
   if (sock.ofoQueue === NO_SEGMENTS) sock.ofoQueue = new SegmentList()
-  const seq = segment.seq
-  const endSeq = segment.endSeq
+  const { endSeq, seq } = segment
+  const isKept = placeOutOfOrder(sock, segment)
+  Sack.newBlock(sock, seq, endSeq)
+  if (isKept && sock.sackOk) Window.grow(sock, segment)
+  if (!sock.dead) Window.growBuffer(sock, sock.rcvqSpace)
+}
+
+/** Puts it where it belongs, on its neighbour's buffer where that saves memory; false when all of it is here already. */
+const placeOutOfOrder = (sock: TcpSock, segment: Segment): boolean => {
+  const { endSeq, seq } = segment
   let place: Segment | null = sock.ofoQueue.tail
   while (place !== null && isBefore(seq, place.seq)) place = place.previous
   if (place !== null && isAfter(place.endSeq, seq)) {
     if (!isBefore(place.endSeq, endSeq)) {
-      // All of it is here already.
       sock.net.count(Counters.OFO_MERGE)
       Sack.setDuplicate(sock, seq, endSeq)
-      host.drop(segment, Drops.TCP_OFOMERGE)
-      return
+      sock.tcp.host.drop(segment, Drops.TCP_OFOMERGE)
+      return false
     }
     if (seq === place.seq) {
       // It covers what is here: that goes.
       const previous: Segment | null = place.previous
+      Sack.extendDuplicate(sock, place.seq, place.endSeq)
       dropCovered(sock, place)
       place = previous
     } else {
       Sack.setDuplicate(sock, seq, place.endSeq)
     }
+  } else if (place !== null && tryCoalesce(sock, place, segment)) {
+    return true
   }
   sock.ofoQueue.insertAfter(place, segment)
   chargeReceive(sock, segment.truesize)
@@ -273,9 +302,7 @@ const queueOutOfOrder = (sock: TcpSock, segment: Segment): void => {
     Sack.extendDuplicate(sock, next.seq, next.endSeq)
     dropCovered(sock, next)
   }
-  Sack.newBlock(sock, seq, endSeq)
-  if (sock.sackOk) Window.grow(sock, segment)
-  if (!sock.dead) Window.growBuffer(sock, sock.rcvqSpace)
+  return true
 }
 
 const dropCovered = (sock: TcpSock, segment: Segment): void => {

@@ -104,8 +104,8 @@ const plain = (sock: TcpSock, segment: Segment): void => {
   if (!hasNews && sock.sawTstamp && segment.seq === sock.rcvWup) storeTsRecent(sock)
   if (segment.length === 0) {
     sock.tcp.host.consumed(segment)
-    Xmit.pushPendingFrames(sock)
     SendBuffer.checkSpace(sock)
+    Xmit.pushPendingFrames(sock)
     return
   }
   Window.measureRttByTimestamp(sock, segment, clockMs(sock))
@@ -120,8 +120,8 @@ const predicted = (sock: TcpSock, segment: Segment): void => {
     if (sock.sawTstamp && segment.seq === sock.rcvWup) storeTsRecent(sock)
     Ack.receive(sock, segment, 0)
     host.consumed(segment)
-    Xmit.pushPendingFrames(sock)
     SendBuffer.checkSpace(sock)
+    Xmit.pushPendingFrames(sock)
     return
   }
   if (DataQueue.isTooBig(sock, segment)) {
@@ -136,8 +136,8 @@ const predicted = (sock: TcpSock, segment: Segment): void => {
   if (isNews) Ack.receive(sock, segment, Flags.DATA)
   DataQueue.queueInOrder(sock, segment)
   if (isNews) {
-    Xmit.pushPendingFrames(sock)
     SendBuffer.checkSpace(sock)
+    Xmit.pushPendingFrames(sock)
     if ((sock.ackPending & ACK_SCHED) === 0) {
       DataQueue.dataReady(sock)
       return
@@ -150,8 +150,8 @@ const predicted = (sock: TcpSock, segment: Segment): void => {
 /** What has come may have made room to send, and wants an ACK (Linux: tcp_data_snd_check, tcp_ack_snd_check). */
 const afterData = (sock: TcpSock): void => {
   if (sock.destroyed || sock.state === State.CLOSE) return
-  Xmit.pushPendingFrames(sock)
   SendBuffer.checkSpace(sock)
+  Xmit.pushPendingFrames(sock)
   if ((sock.ackPending & ACK_SCHED) !== 0) DataQueue.ackSndCheck(sock, true)
 }
 
@@ -440,24 +440,28 @@ const onText = (sock: TcpSock, segment: Segment): void => {
         host.consumed(segment)
         break
       }
-      DataQueue.queue(sock, segment)
+      takeUnlessShut(sock, segment)
       break
     case State.FIN_WAIT1:
     case State.FIN_WAIT2:
-      if (isDataAfterShutdown(sock, segment)) {
-        sock.net.count(Counters.ABORT_ON_DATA)
-        Reset.sendReset(sock.tcp, sock.net, segment)
-        Done.reset(sock)
-        host.drop(segment, Drops.TCP_ABORT_ON_DATA)
-        return
-      }
-      DataQueue.queue(sock, segment)
+      takeUnlessShut(sock, segment)
       break
     default:
       DataQueue.queue(sock, segment)
       break
   }
   afterData(sock)
+}
+
+const takeUnlessShut = (sock: TcpSock, segment: Segment): void => {
+  if (!isDataAfterShutdown(sock, segment)) {
+    DataQueue.queue(sock, segment)
+    return
+  }
+  sock.net.count(Counters.ABORT_ON_DATA)
+  Reset.sendReset(sock.tcp, sock.net, segment)
+  Done.reset(sock)
+  sock.tcp.host.drop(segment, Drops.TCP_ABORT_ON_DATA)
 }
 
 /** RFC 1122 §4.2.2.13: data that nobody will read is answered with a RST. */

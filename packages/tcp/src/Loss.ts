@@ -44,6 +44,8 @@ export const enter = (sock: TcpSock): void => {
     sock.congestion.event(sock, EVENT_LOSS)
     Undo.init(sock)
   }
+  // A probe before it has told nothing; a D-SACK for it was allowed for above.
+  sock.probeOut = false
   sock.sndCwnd = packetsInFlight(sock) + 1
   sock.sndCwndCnt = 0
   sock.sndCwndStampMs = clockMs(sock)

@@ -100,7 +100,8 @@ export const transmit = (sock: TcpSock, segment: Segment | null, seq: number, gi
 /** An ACK went out, alone or on data (Linux: tcp_event_ack_sent). */
 const ackSent = (sock: TcpSock): void => {
   if (sock.compressedAcks > 0) compressedSent(sock)
-  if (sock.ackQuick > 0 && --sock.ackQuick === 0) sock.atoUs = Timers.ATO_MIN_US
+  // Only ACKs of new data count. Leaving quick-ACK mode deflates the ACK timeout (Linux: tcp_dec_quickack_mode).
+  if (sock.ackQuick > 0 && (sock.ackPending & ACK_SCHED) !== 0 && --sock.ackQuick === 0) sock.atoUs = Timers.ATO_MIN_US
   if (sock.ackPending !== 0) {
     sock.ackPending = 0
     sock.delackTimer?.cancel()

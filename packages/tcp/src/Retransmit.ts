@@ -134,6 +134,7 @@ export const retransmitQueue = (sock: TcpSock): void => {
 
 const deferRest = (sock: TcpSock): void => {
   if (sock.deferred) return
+  sock.deferredNonagle = sock.nonagle
   sock.deferred = true
   sock.tcp.host.deferXmit(sock)
 }

@@ -24,11 +24,11 @@ const mayExpand = (sock: TcpSock): boolean =>
   !sock.tcp.memoryPressure && sock.tcp.memoryPages < sock.net.sysctl.memLow && packetsInFlight(sock) < sock.sndCwnd
 
 /**
- * A writer may go on when a third of the send buffer is free (Linux: tcp_check_space). What the host still has to send for
- * this ACK comes first: it decides whether cwnd is filled.
+ * A writer may go on when a third of the send buffer is free (Linux: tcp_check_space). An ACK looks for that before it lets new
+ * data out, so that the window it has opened is not filled yet.
  */
 export const checkSpace = (sock: TcpSock): void => {
-  if (!sock.noSpace || sock.deferred) return
+  if (!sock.noSpace) return
   if ((sock.bufferLocks & 1) === 0 && mayExpand(sock)) {
     expandSndbuf(sock)
     sock.sndCwndStampMs = clockMs(sock)

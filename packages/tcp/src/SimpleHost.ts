@@ -461,6 +461,10 @@ export class SimpleHost implements TcpHost, LinkEnd {
     return false
   }
 
+  isShared(): boolean {
+    return false
+  }
+
   makeTimer(owner: TimerOwner, kind: number): TcpTimer {
     return new SimpleTimer(this.clock, { onTimer: (which) => this.fire(owner, which) }, kind)
   }

@@ -252,8 +252,6 @@ export const setReceiveBuffer = (sock: TcpSock, bytes: number): void => {
   const value = Math.min(bytes, sock.net.sysctl.rmemMax)
   sock.bufferLocks |= 2
   sock.rcvbuf = Math.max(value * 2, Window.MIN_RCVBUF)
-  // The data path follows on its own; the clamp must not exceed what the buffer holds.
-  if (sock.state === State.ESTABLISHED) sock.windowClamp = Math.min(sock.windowClamp, Window.fullSpace(sock))
 }
 
 /** SO_SNDBUF: twice the value, within net.core.wmem_max; no autotuning from then on. */

@@ -79,6 +79,7 @@ export const sendStep = (sock: TcpSock, bytes: Bytes, at: number, length: number
     }
   }
   if (taken < 0) return taken
+  sock.hasWritten = true
   if (taken === length && (flags & MSG_EOR) !== 0) tail!.endOfRecord = 1
   if (taken < length && (flags & MSG_OOB) === 0) pushSome(sock, tail!, mss, goal)
   return taken
@@ -97,8 +98,10 @@ const pushSome = (sock: TcpSock, tail: Segment, mss: number, goal: number): void
 
 /** Ends a write: the tail may go (Linux: tcp_push at the end of tcp_sendmsg). */
 export const sendDone = (sock: TcpSock, flags: number): void => {
+  const { hasWritten } = sock
   sock.isWriting = false
-  if (sock.destroyed || sock.writeQueue.head === null) return
+  sock.hasWritten = false
+  if (!hasWritten || sock.destroyed || sock.writeQueue.head === null) return
   if ((flags & MSG_OOB) !== 0) Urgent.mark(sock)
   Xmit.push(sock, Output.currentMss(sock), sock.nonagle, (flags & MSG_MORE) !== 0)
 }
@@ -106,7 +109,7 @@ export const sendDone = (sock: TcpSock, flags: number): void => {
 /** Linux: wait_for_space. */
 const noRoom = (sock: TcpSock, mss: number): number => {
   sock.noSpace = true
-  if (sock.writeQueue.head !== null) Xmit.push(sock, mss, 4, false)
+  if (sock.hasWritten && sock.writeQueue.head !== null) Xmit.push(sock, mss, 4, false)
   return -EAGAIN
 }
 

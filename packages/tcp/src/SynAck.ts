@@ -46,7 +46,7 @@ export const settle = (request: RequestSock, segment: Segment, isCookie: boolean
   request.ecnOk = keeps && Ecn.accepts(listener, segment)
   request.tsRecent = request.tstampOk ? segment.tsVal : 0
   request.tsOffset = request.tstampOk ? tcp.timestampOffset(request.localAddress, request.remoteAddress) : 0
-  offerWindow(request)
+  offerWindow(request, false)
 }
 
 /** The same from the ACK of a cookie. */
@@ -70,7 +70,7 @@ export const settleFromCookie = (request: RequestSock, segment: Segment, mss: nu
     request.ecnOk = SynCookies.timestampEcn(echo) && isOn
     request.tsRecent = segment.tsVal
   }
-  offerWindow(request)
+  offerWindow(request, true)
 }
 
 const takeAddresses = (request: RequestSock, segment: Segment): void => {
@@ -82,8 +82,8 @@ const takeAddresses = (request: RequestSock, segment: Segment): void => {
   request.mark = request.listener.mark
 }
 
-/** Linux: tcp_openreq_init_rwin. */
-const offerWindow = (request: RequestSock): void => {
+/** Linux: tcp_openreq_init_rwin; cookie_v4_check, which goes by the peer's segment size. */
+const offerWindow = (request: RequestSock, fromCookie: boolean): void => {
   const listener = request.listener
   const tcp = listener.tcp
   const { net, localAddress: local, remoteAddress: remote } = request
@@ -94,7 +94,7 @@ const offerWindow = (request: RequestSock): void => {
   Window.selectInitial(
     request.net,
     Window.fullSpace(listener),
-    request.advmss - (request.tstampOk ? TIMESTAMP_BYTES : 0),
+    fromCookie ? request.mss : request.advmss - (request.tstampOk ? TIMESTAMP_BYTES : 0),
     Window.initialClamp(listener, tcp.host.metric(net, local, remote, null, RouteMetric.RTAX_WINDOW)),
     request.wscaleOk,
     initial !== 0 ? initial : tcp.profile.initialRcvWindow

@@ -200,6 +200,8 @@ export interface TcpHost {
   wmemAlloc(sock: TcpSock): number
   /** Whether what was last sent of this segment is still in qdisc or driver (Linux: skb_fclone_busy). */
   isInHostQueue(sock: TcpSock, segment: Segment): boolean
+  /** What was sent of it last still exists somewhere, below the host's queues too (Linux: skb_cloned). */
+  isShared(segment: Segment): boolean
 
   makeTimer(owner: TimerOwner, kind: number): TcpTimer
   /** More could be sent than the budget allowed: call `Output.resume(sock)` in a step of its own (also when wmemAlloc has shrunk below a limit that stopped the socket: `sock.throttled`). */

@@ -249,6 +249,8 @@ export class TcpSock extends Endpoint implements TimerOwner {
   rcvRttUs: number
   rcvRttSeq: number
   rcvRttTime: number
+  /** The echoed timestamp that was looked at last. */
+  rcvRttTsecr: number
   rcvqSpace: number
   rcvqSeq: number
   rcvqTime: number
@@ -354,6 +356,8 @@ export class TcpSock extends Endpoint implements TimerOwner {
   sndbufLimitedMs: number
   /** A write is under way. */
   isWriting: boolean
+  /** The call under way has queued something. */
+  hasWritten: boolean
 
   // account
   delivered: number
@@ -477,6 +481,7 @@ export class TcpSock extends Endpoint implements TimerOwner {
     this.rcvRttUs = 0
     this.rcvRttSeq = 0
     this.rcvRttTime = 0
+    this.rcvRttTsecr = 0
     this.rcvqSpace = 0
     this.rcvqSeq = 0
     this.rcvqTime = 0
@@ -558,6 +563,7 @@ export class TcpSock extends Endpoint implements TimerOwner {
     this.rwndLimitedMs = 0
     this.sndbufLimitedMs = 0
     this.isWriting = false
+    this.hasWritten = false
     this.delivered = 0
     this.totalRetrans = 0
     this.bytesSent = 0

@@ -134,8 +134,6 @@ const retransmitTimer = (sock: TcpSock): void => {
   const head = sock.rtxQueue.head
   if (sock.packetsOut === 0 || head === null) return
   sock.tcp.host.trace(Points.TCP_RETRANSMIT_TIMER, sock, head)
-  // A probe before it has told nothing.
-  sock.probeOut = false
   const opening = State.bit(State.SYN_SENT) | State.bit(State.SYN_RECV)
   const isOpening = (State.bit(sock.state) & opening) !== 0
   if (sock.sndWnd === 0 && !sock.dead && !isOpening) {

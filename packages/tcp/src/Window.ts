@@ -7,7 +7,7 @@ import * as Counters from "./Counters.ts"
 import { toUs } from "./Clock.ts"
 import { isBefore, type Segment } from "./Segment.ts"
 import type { TcpNet } from "./TcpNet.ts"
-import { ACK_NOMEM, ACK_PUSHED, ACK_PUSHED2, hasShutdown, RCV_SHUTDOWN, receiveWindow, type TcpSock } from "./TcpSock.ts"
+import { ACK_NOMEM, ACK_PUSHED, ACK_PUSHED2, receiveWindow, type TcpSock } from "./TcpSock.ts"
 import * as Memory from "./Memory.ts"
 
 const MAX_WSCALE = 14
@@ -266,22 +266,21 @@ export const measureRtt = (sock: TcpSock, now: number): void => {
 
 /** The same from an echoed timestamp (Linux: tcp_rcv_rtt_measure_ts). */
 export const measureRttByTimestamp = (sock: TcpSock, segment: Segment, nowMs: number): void => {
-  if (!sock.sawTstamp || sock.rcvTsecr === 0 || segment.length < sock.rcvMss) return
+  // An echo counts once: what comes with it again says when the peer sent, not how far it is.
+  if (!sock.sawTstamp || sock.rcvTsecr === sock.rcvRttTsecr) return
+  sock.rcvRttTsecr = sock.rcvTsecr
+  if (sock.rcvTsecr === 0 || segment.length < sock.rcvMss) return
   const elapsed = (nowMs - sock.rcvTsecr) | 0
-  if (elapsed < 0 || elapsed > 1_000_000) return
-  updateRtt(sock, elapsed === 0 ? 1000 : elapsed * 1000, false)
+  if (elapsed <= 0 || elapsed > 1_000_000) return
+  updateRtt(sock, elapsed * 1000, false)
 }
 
 const updateRtt = (sock: TcpSock, sampleUs: number, isWindow: boolean): void => {
   const sample = Math.min(sampleUs, 200_000_000)
   const smoothed = sock.rcvRttUs
-  if (smoothed === 0) {
-    sock.rcvRttUs = sample << 3
-  } else if (isWindow) {
-    if (sample << 3 < smoothed) sock.rcvRttUs = sample << 3
-  } else {
-    sock.rcvRttUs = smoothed + (sample - (smoothed >> 3))
-  }
+  if (smoothed === 0 || sample << 3 < smoothed) sock.rcvRttUs = sample << 3
+  // While something waits to be read, the sample may be the reader's delay.
+  else if (!isWindow && sock.rcvNxt === sock.copiedSeq) sock.rcvRttUs = smoothed - (smoothed >> 3) + sample
 }
 
 /**

@@ -12,7 +12,6 @@ import * as Output from "./Output.ts"
 import * as Pacing from "./Pacing.ts"
 import * as Points from "./Points.ts"
 import * as Retransmit from "./Retransmit.ts"
-import * as SendBuffer from "./SendBuffer.ts"
 import * as SendQueue from "./SendQueue.ts"
 import * as State from "./State.ts"
 import * as Urgent from "./Urgent.ts"
@@ -251,7 +250,6 @@ export const resume = (sock: TcpSock): void => {
     Retransmit.retransmitQueue(sock)
   }
   pushPending(sock, mss, nonagle)
-  SendBuffer.checkSpace(sock)
 }
 
 /**

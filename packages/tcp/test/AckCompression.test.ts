@@ -21,17 +21,17 @@ const receiver = (prepare?: (puppet: Puppet) => void): Puppet => {
 
 describe("SACK compression", () => {
   it("sends three duplicates at once and one ACK for the rest, a twentieth of the RTT later", () => {
-    // The very first goes out because the window grows (tcp_grow_window asks for a quick ACK).
+    // The first two go out because the window grows (tcp_grow_window asks for a quick ACK).
     const puppet = receiver()
     for (let i = 1; i <= 10; i++) puppet.say({ seq: 1 + i * 1000, ack: 1, length: 1000 })
-    assert.strictEqual(puppet.heard.length, 4)
-    puppet.run(1 * MS)
-    assert.strictEqual(puppet.heard.length, 4)
-    puppet.run(0.2 * MS)
     assert.strictEqual(puppet.heard.length, 5)
+    puppet.run(1 * MS)
+    assert.strictEqual(puppet.heard.length, 5)
+    puppet.run(0.2 * MS)
+    assert.strictEqual(puppet.heard.length, 6)
     assert.strictEqual(puppet.last.options.sackCount, 1)
     assert.strictEqual(puppet.last.options.sackEdges[1]! - puppet.last.options.sackEdges[0]!, 10_000)
-    assert.strictEqual(puppet.mib(Counters.ACK_COMPRESSED), 5)
+    assert.strictEqual(puppet.mib(Counters.ACK_COMPRESSED), 4)
   })
 
   it("tells at once when the hole is filled", () => {
@@ -43,7 +43,7 @@ describe("SACK compression", () => {
     assert.strictEqual(puppet.last.ack, 11_001)
     puppet.run(5 * MS)
     assert.strictEqual(puppet.heard.length, 1)
-    assert.strictEqual(puppet.mib(Counters.ACK_COMPRESSED), 6)
+    assert.strictEqual(puppet.mib(Counters.ACK_COMPRESSED), 5)
   })
 
   it("tcp_comp_sack_nr = 0 and a peer without SACK switch it off", () => {

@@ -60,6 +60,8 @@ export class Tun implements InterruptHandler {
   private readonly core: Core
   private readonly line: number
   private readonly written: Array<Written>
+  /** The last packet lies in the queue until the next one comes: the program reads one behind what it sees. */
+  private unread: SkBuff | null
 
   private constructor(host: Host, net: Netns, name: string, ops: DeviceOps) {
     this.host = host
@@ -67,6 +69,7 @@ export class Tun implements InterruptHandler {
     this.core = host.cores[0]!
     this.line = this.core.requestIrq(this)
     this.written = []
+    this.unread = null
     this.dev = new NetDevice(net, name, ops, 0, 1)
     this.dev.flags = IFF_NOARP | IFF_MULTICAST
     this.dev.txQueueLength = QUEUE_LENGTH
@@ -125,7 +128,8 @@ export class Tun implements InterruptHandler {
       reader.packet(bytes, core.time)
     }
     this.host.deliverSkb(skb)
-    this.host.consumeSkb(core, skb)
+    if (this.unread !== null) this.host.consumeSkb(core, this.unread)
+    this.unread = skb
     return NETDEV_TX_OK
   }
 
