@@ -14,6 +14,9 @@ const payload = (segment: Segment): Uint8Array => {
   return into
 }
 
+/** MAX_TCP_HEADER. */
+const ROOM = 256
+
 describe("shift", () => {
   const size = fc.integer({ min: 1, max: 9000 })
   const writes = fc.array(fc.record({ toFirst: fc.boolean(), size }), { minLength: 1, maxLength: 12 })
@@ -26,8 +29,8 @@ describe("shift", () => {
         const { pages } = kernel.world
         const before = pages.live
         const open = new TcpBuffers.OpenPage()
-        const to = TcpBuffers.alloc(kernel, core)!
-        const from = TcpBuffers.alloc(kernel, core)!
+        const to = TcpBuffers.alloc(kernel, core, ROOM)!
+        const from = TcpBuffers.alloc(kernel, core, ROOM)!
         let next = 0
         for (const { size: length, toFirst } of all) {
           const bytes = Uint8Array.from({ length }, () => next++ % 251)
