@@ -28,7 +28,13 @@ interface Setting {
 }
 
 /** Port i is 10.0.i.1/24 with a station 10.0.i.2 behind it, known without ARP unless `arp`. */
-const setting = (ports: number, arp = false, options: Partial<FabricOptions> = {}, seed = 5): Setting => {
+const setting = (
+  ports: number,
+  arp = false,
+  options: Partial<FabricOptions> = {},
+  seed = 5,
+  mtus: ReadonlyArray<number> = []
+): Setting => {
   const world = new World(seed)
   const router = new Router(world.newIsland("router"), "router", options)
   const links: Array<Link> = []
@@ -36,7 +42,7 @@ const setting = (ports: number, arp = false, options: Partial<FabricOptions> = {
     const station = new Sink(world.newIsland(`s${i}`), `s${i}`)
     const link = new Link(world, `wire${i}`, { rate: 10 * SECOND, delay: 100, overhead: 0 })
     station.plug(link.a)
-    router.addPort(link.b, { mac: routerMac(i), address: ip(`10.0.${i}.1`), prefixLength: 24, mtu: 1500 })
+    router.addPort(link.b, { mac: routerMac(i), address: ip(`10.0.${i}.1`), prefixLength: 24, mtu: mtus[i] ?? 1500 })
     if (!arp) router.setNeighbour(i, ip(`10.0.${i}.2`), stationMac(i))
     links.push(link)
     return station
@@ -142,6 +148,73 @@ describe("forwarding", () => {
     burst(400_000)
     assert.equal(stations[3]!.arrivals.length, 50)
     assert.equal(imbalance(world), 0)
+  })
+
+  it("cuts what is too long unless it says don't fragment: the pieces make the packet again (property)", () =>
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 3000 }),
+        fc.integer({ min: 76, max: 1500 }),
+        fc.constantFrom<ReadonlyArray<number>>(
+          [],
+          [7, 7, 4, 1, 2, 3, 4, 1],
+          [0x94, 4, 0, 0],
+          [1, 0x44, 4, 5, 0, 0x94, 4, 0]
+        ),
+        fc.boolean(),
+        (payload, mtu, ipOptions, isFragment) => {
+          const { world, router, stations } = setting(2, false, {}, 5, [4000, mtu])
+          const plain = packet(0, { to: ip("10.0.1.2"), payload, ttl: 7 })
+          const header = 20 + ipOptions.length
+          const sent = new Uint8Array([...plain.subarray(0, 34), ...ipOptions, ...plain.subarray(34)])
+          Ipv4.setTotalLength(sent, 14, sent.length - 14)
+          sent[14] = 0x40 | (header >> 2)
+          Ipv4.setFragment(sent, 14, isFragment ? Ipv4.FLAG_MORE_FRAGMENTS : 0, isFragment ? 800 : 0)
+          Ipv4.writeChecksum(sent, 14)
+          stations[0]!.send(0, sent, 0)
+          world.run(SECOND)
+          const got = stations[1]!.arrivals.map(({ bytes }) => bytes)
+          const whole = sent.length - 14 - header
+          const room = (mtu - header) & ~7
+          const fits = sent.length - 14 <= mtu
+          assert.equal(got.length, fits ? 1 : Math.ceil(whole / room))
+          const again = new Uint8Array(whole)
+          got.forEach((bytes, i) => {
+            const offset = Ipv4.fragmentOffset(bytes, 14) - (isFragment ? 800 : 0)
+            const length = Ipv4.payloadLength(bytes, 14)
+            assert.ok(Ipv4.totalLength(bytes, 14) <= mtu)
+            assert.equal(bytes.length, 14 + header + length)
+            assert.ok(Ipv4.verifyChecksum(bytes, 14))
+            assert.equal(Ipv4.timeToLive(bytes, 14), 6)
+            assert.equal(Ipv4.identification(bytes, 14), Ipv4.identification(sent, 14))
+            assert.equal(Ipv4.moreFragments(bytes, 14), i < got.length - 1 || isFragment)
+            const kept = ipOptions[0] === 0x94 || i === 0
+            if (kept) assert.deepEqual([...bytes.subarray(34, 14 + header)], ipOptions)
+            again.set(bytes.subarray(14 + header), offset)
+          })
+          assert.deepEqual(again, sent.subarray(14 + header))
+          assert.equal(router.fragmented, fits ? 0 : 1)
+          assert.equal(router.errorsSent, 0)
+          assert.equal(imbalance(world), 0)
+          assert.equal(world.slab.live, 0)
+        }
+      ),
+      { numRuns: cases(60) }
+    ))
+
+  it("keeps an option of a later piece only if it is to be copied", () => {
+    const { world, stations } = setting(2, false, {}, 5, [1500, 100])
+    const plain = packet(0, { to: ip("10.0.1.2"), payload: 200 })
+    const sent = new Uint8Array([...plain.subarray(0, 34), 0x44, 4, 5, 0, 0x94, 4, 0, 0, ...plain.subarray(34)])
+    Ipv4.setTotalLength(sent, 14, sent.length - 14)
+    sent[14] = 0x47
+    Ipv4.setFragment(sent, 14, 0, 0)
+    Ipv4.writeChecksum(sent, 14)
+    stations[0]!.send(0, sent, 0)
+    world.run(SECOND)
+    const options = stations[1]!.arrivals.map(({ bytes }) => [...bytes.subarray(34, 42)])
+    assert.deepEqual(options[0], [0x44, 4, 5, 0, 0x94, 4, 0, 0])
+    for (const each of options.slice(1)) assert.deepEqual(each, [1, 1, 1, 1, 0x94, 4, 0, 0])
   })
 
   it("drops what is no good, with its reason", () => {

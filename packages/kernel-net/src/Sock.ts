@@ -9,6 +9,9 @@ import type { Dst } from "./Dst.ts"
 import type { Netns } from "./Netns.ts"
 import { type SkBuff, SkBuffList } from "./SkBuff.ts"
 import type { SockExtra } from "./SockExtra.ts"
+import * as Sysctl from "./Sysctl.ts"
+
+const NO_PMTU_DISC = Sysctl.define("net.ipv4.ip_no_pmtu_disc")
 
 /** What the process side does when something happens to a socket (Linux: sk_data_ready and its kin). */
 export interface SockWaiters {
@@ -110,7 +113,7 @@ export abstract class Sock {
     this.backlogBytes = 0
     this.dst = null
     this.ident = net.host.identStream.u32() & 0xffff
-    this.pmtuDiscover = 1
+    this.pmtuDiscover = net.sysctl.numbers[NO_PMTU_DISC] === 0 ? 1 : 0
     this.receiveErrors = false
     this.broadcast = false
     this.waiters = null

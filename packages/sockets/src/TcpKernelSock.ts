@@ -30,7 +30,6 @@ export class TcpKernelSock extends Sock {
     this.lateTimers = null
     this.deferred = false
     this.lateDefer = false
-    this.pmtuDiscover = 1
     tcp.owner = this
   }
 

@@ -216,7 +216,7 @@ export class DataCentre implements FaultPlan.FaultTargets {
         mac: port.mac,
         address: address?.address ?? 0,
         prefixLength: address?.prefix ?? 0,
-        mtu: 9000
+        mtu: port.mtu
       })
       numbers.set(port.port, number)
       if (port.peerMac !== null) box.setNeighbour(number, peerGateway, port.peerMac)

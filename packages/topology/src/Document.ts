@@ -146,6 +146,11 @@ export const Router = Schema.Struct({
       description: "addresses by port; a port that faces a NIC with a gateway takes that address by itself"
     })
   ),
+  mtus: Schema.optionalKey(
+    Schema.Record(name, int(68, 9000, "longest IP packet of a port, bytes")).annotate({
+      description: "longest IP packets by port, what is longer is cut or, with DF, refused; default 9000"
+    })
+  ),
   routes: Schema.optionalKey(
     Schema.Array(Route).annotate({ description: "static routes; the others are computed: shortest paths, all of them" })
   ),

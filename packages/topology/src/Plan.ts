@@ -115,6 +115,8 @@ export interface RouterPortPlan {
   readonly addresses: ReadonlyArray<AddressPlan>
   /** MAC address of the router at the far end, where there is one. */
   readonly peerMac: number | null
+  /** Longest IP packet that leaves by it, bytes. */
+  readonly mtu: number
 }
 
 export interface RouterPlan {

@@ -25,7 +25,8 @@ export const defaults = {
   queue: 524_288,
   latency: 500,
   ageing: 300_000_000_000,
-  ports: 48
+  ports: 48,
+  routerMtu: 9000
 } as const
 
 /** Collects complaints. */
@@ -220,13 +221,18 @@ const resolveRouters = (
         port: end.index,
         mac: macOf(end),
         addresses: portAddresses(end, other, document, hosts, problems),
-        peerMac: other.kind === "router" ? macOf(other) : null
+        peerMac: other.kind === "router" ? macOf(other) : null,
+        mtu: document.routers?.[end.node]?.mtus?.[end.port] ?? defaults.routerMtu
       })
     }
   }
   const computed = Fabric.routes(ports, links)
   return names.map((name) => {
     const router = document.routers![name]!
+    for (const port of Object.keys(router.mtus ?? {})) {
+      const isPlugged = links.some(({ ends }) => ends.some((end) => end.node === name && end.port === port))
+      if (!isPlugged) problems.add(["routers", name, "mtus", port], `no link ends at ${name}:${port}`)
+    }
     const fixed = (router.routes ?? []).flatMap((route, index) =>
       staticRoute(route, ["routers", name, "routes", index], ports.get(name)!, problems)
     )

@@ -54,6 +54,11 @@ const table: ReadonlyArray<readonly [what: string, text: string, complaints: Rea
     ["2:31: Specified qdisc kind is unknown. in the qdisc htb", '3:31: What is "speed"? in the qdisc fq speed 3']
   ],
   [
+    "an MTU of a port without a cable",
+    `${two("{}", "{}")}routers: { r: { mtus: { port3: 1400 } } }\n`,
+    ["4:32: no link ends at r:port3"]
+  ],
+  [
     "the network's own address",
     two(nic("address: 10.0.0.0/24"), "{}"),
     ["2:33: 10.0.0.0/24 is the address of the network itself, expected one inside it"]

@@ -2,9 +2,9 @@
  * An IPv4 router for leaf-spine fabrics (an L3 switch): longest prefix routes with equal-cost groups chosen by a hash of
  * the flow, time to live, new Ethernet addresses, ARP for its neighbours, the output queues and ECN of a switch.
  *
- *     good IPv4 for us? -> own address: echo reply -> TTL -> route -> MTU -> neighbour -> output queue
+ *     good IPv4 for us? -> own address: echo reply -> TTL -> route -> fits, or cut -> neighbour -> output queue
  *
- * Errors come back as ICMP from the address of the port the packet came in on.
+ * Errors come back as ICMP from the address of the port the packet came in on, or any own one if it has none.
  */
 import type { Island } from "@darkfiber/sim/Island"
 import { finish32, hashText } from "@darkfiber/sim/Random"
@@ -18,6 +18,7 @@ import { Fabric, type FabricOptions } from "../fabric/Fabric.ts"
 import { KIND_PORT_OWN, type LinkEnd } from "../link/LinkEnd.ts"
 import * as Reasons from "../Reasons.ts"
 import * as Neighbour from "./Neighbour.ts"
+import * as RouterFragment from "./RouterFragment.ts"
 import * as RouterIcmp from "./RouterIcmp.ts"
 import { type Group, type Hop, maskOf, RouteTable } from "./RouteTable.ts"
 
@@ -56,8 +57,9 @@ class Port {
 export class Router extends Fabric {
   readonly routes: RouteTable
   readonly neighbours: Neighbour.Neighbours
-  /** Packets forwarded, and ICMP errors sent. */
+  /** Packets forwarded, those among them that were cut, and ICMP errors sent. */
   forwarded: number
+  fragmented: number
   errorsSent: number
   private readonly ports: Array<Port>
   /** Bits of hashes of the own addresses: most packets are for others, and need no look at every port. */
@@ -70,6 +72,7 @@ export class Router extends Fabric {
     this.routes = new RouteTable((port) => this.isUp(port))
     this.neighbours = new Neighbour.Neighbours()
     this.forwarded = 0
+    this.fragmented = 0
     this.errorsSent = 0
     this.ports = []
     this.ownBits = new Int32Array(OWN_BITS >> 5)
@@ -167,13 +170,37 @@ export class Router extends Fabric {
     const hop = this.choose(group, bytes, ip, end)
     const mtu = this.ports[hop.port]!.mtu
     if (Ipv4.totalLength(bytes, ip) > mtu) {
-      this.complain(frame, port, Icmp.TYPE_DESTINATION_UNREACHABLE, Icmp.CODE_FRAGMENTATION_NEEDED, mtu, now)
-      this.end(frame, Reasons.PKT_TOO_BIG)
+      this.tooBig(frame, port, hop, now)
       return
     }
     Ipv4.decrementTimeToLive(bytes, ip)
     this.forwarded++
     this.toHop(frame, hop, destination, now)
+  }
+
+  /** Longer than the next link takes: told to the sender if it asked for that (DF), else cut. Linux: ip_exceeds_mtu */
+  private tooBig(frame: number, port: number, hop: Hop, now: number): void {
+    const { slab } = this
+    const ip = slab.start[frame]! + HEADER
+    const { mtu } = this.ports[hop.port]!
+    if (Ipv4.dontFragment(slab.bytes, ip)) {
+      this.complain(frame, port, Icmp.TYPE_DESTINATION_UNREACHABLE, Icmp.CODE_FRAGMENTATION_NEEDED, mtu, now)
+      this.end(frame, Reasons.PKT_TOO_BIG)
+      return
+    }
+    if (RouterFragment.room(slab.bytes, ip, mtu) <= 0) {
+      this.end(frame, Reasons.PKT_TOO_BIG)
+      return
+    }
+    Ipv4.decrementTimeToLive(slab.bytes, ip)
+    this.forwarded++
+    this.fragmented++
+    const destination = Ipv4.destination(slab.bytes, ip)
+    const pieces = RouterFragment.cut(slab, frame, mtu)
+    // One packet is several now.
+    this.island.ledger.created += pieces.length - 1
+    slab.free(frame)
+    for (const piece of pieces) this.toHop(piece, hop, destination, now)
   }
 
   /** One of the equal hops, the same one for each packet of a flow; fragments go by their addresses. */
@@ -243,13 +270,21 @@ export class Router extends Fabric {
     const slab = this.slab
     const at = slab.start[frame]!
     const ip = at + HEADER
-    const from = this.ports[port]!.address
+    const from = this.addressFor(port)
     if (from === 0 || !RouterIcmp.mayComplain(slab.bytes, at, ip, at + slab.length[frame]!)) return
     if (this.isOwnAddress(Ipv4.source(slab.bytes, ip)) || !this.budget.take(now)) return
     const made = RouterIcmp.errorFrame(slab, frame, ip, type, code, word, from)
     this.island.ledger.created++
     this.errorsSent++
     this.sendOwn(made, Ipv4.source(slab.bytes, ip), now)
+  }
+
+  /** The port's address, or, of one without, another of the router's (Linux: inet_select_addr). */
+  private addressFor(port: number): number {
+    const { address } = this.ports[port]!
+    if (address !== 0) return address
+    for (const each of this.ports) if (each.address !== 0) return each.address
+    return 0
   }
 
   private sendOwn(frame: number, destination: number, now: number): void {
