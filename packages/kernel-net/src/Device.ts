@@ -78,6 +78,18 @@ export const setQdisc = (core: Core | null, dev: NetDevice, spec: QdiscSpec | nu
   dev.qdiscs = dev.stopped.map(() => root)
 }
 
+/** Another number of TX queues: the default qdiscs are made anew, a root feeds them all. Linux: netif_set_real_num_tx_queues */
+export const setQueues = (core: Core | null, dev: NetDevice, count: number): void => {
+  purgeQdiscs(core, dev, Drops.QDISC_DROP)
+  dev.stopped.length = 0
+  for (let queue = 0; queue < count; queue++) dev.stopped.push(false)
+  const root = dev.qdiscs[0]
+  if (dev.hasRoot && root !== undefined) {
+    root.queue = count === 1 ? 0 : -1
+    dev.qdiscs = dev.stopped.map(() => root)
+  } else attachQdiscs(dev)
+}
+
 /** The qdiscs of a device, each once. */
 export const qdiscsOf = (dev: NetDevice): ReadonlyArray<Qdisc> => (dev.hasRoot ? [dev.qdiscs[0]!] : dev.qdiscs)
 

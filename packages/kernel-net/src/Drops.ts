@@ -60,5 +60,7 @@ export const FRAG_OVERLAP = DropReason.define("FRAG_OVERLAP")
 export const FRAG_MEMORY = DropReason.define("FRAG_MEMORY")
 /** IPv6 is not modelled yet. */
 export const IPV6_NOT_MODELLED = DropReason.define("IPV6_NOT_MODELLED")
+/** A ring was emptied to get another size. */
+export const RING_RESET = DropReason.define("RING_RESET")
 /** A device was taken down with the packet in its queue. */
 export const DEVICE_DOWN = DropReason.define("DEVICE_DOWN")

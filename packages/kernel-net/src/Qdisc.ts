@@ -14,7 +14,7 @@ export abstract class Qdisc {
   readonly kind: string
   readonly dev: NetDevice
   /** The TX queue it feeds; -1 for all of them, each packet its own. */
-  readonly queue: number
+  queue: number
   /** Number before the colon of its handle; 0 for one the kernel attached. */
   handle: number
   /** False for noqueue: packets go straight to the driver (Linux: q->enqueue is NULL). */

@@ -300,6 +300,17 @@ describe("sysctl, ethtool, tc", () => {
   it("ethtool shows and changes what the NIC lets it", () => {
     const [a] = pair(newNet())
     assert.match(ok(a, "ethtool -g eth0"), /^Ring parameters for eth0:\nPre-set maximums:\nRX:\t\t4096\n/)
+    ok(a, "ethtool -G eth0 rx 1000 tx 50")
+    assert.match(ok(a, "ethtool -g eth0"), /Current hardware settings:\nRX:\t\t1000\n.*TX:\t\t80\n$/s)
+    assert.equal(ok(a, "ethtool -G eth0 rx 1000"), "no ring parameters changed, aborting\n")
+    assert.deepEqual(fails(a, "ethtool -G eth0 rx 5000"), [81, "Cannot set device ring parameters: Invalid argument\n"])
+    ok(a, "ethtool -L eth0 combined 1")
+    assert.match(ok(a, "ethtool -l eth0"), /Current hardware settings:.*Combined:\t1\n$/s)
+    assert.match(ok(a, "ip link show eth0"), / qdisc pfifo_fast .*state UP/)
+    assert.deepEqual(fails(a, "ethtool -L eth0 combined 99"), [
+      1,
+      "Cannot set device channel parameters: Invalid argument\n"
+    ])
     ok(a, "ethtool -C eth0 rx-usecs 100")
     assert.match(ok(a, "ethtool -c eth0"), /\nrx-usecs:\t100\n/)
     assert.deepEqual(fails(a, "ethtool -C eth0 rx-usecs 99999"), [

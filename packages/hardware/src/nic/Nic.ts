@@ -38,7 +38,7 @@ export interface CarrierListener {
 }
 
 export class Nic extends Actor implements TxHost {
-  readonly options: NicOptions
+  options: NicOptions
   readonly counters: NicCounters
   /** The end of the cable in its port; null before `connect`. */
   link: LinkEnd | null
@@ -47,10 +47,12 @@ export class Nic extends Actor implements TxHost {
   /** False while closed: takes nothing in, and its port is dark. */
   isOpen: boolean
   onCarrier: CarrierListener | null
-  readonly rss: Rss
-  private readonly rx: Array<RxRing>
+  rss: Rss
+  private rx: Array<RxRing>
   private readonly engine: TxEngine
   private readonly vectors: Array<Vector>
+  /** Vectors in use; those of rings that were taken away stay. */
+  private vectorsUsed: number
   private macValue: number
   private macHigh: number
   private macLow: number
@@ -73,6 +75,7 @@ export class Nic extends Actor implements TxHost {
     const mode = modeOf(full.moderation)
     const count = Math.max(full.rxQueues, full.txQueues)
     this.vectors = Array.from({ length: count }, () => new Vector(mode, full.rxUsecs * 1000, full.rxFrames))
+    this.vectorsUsed = count
     this.macValue = full.mac
     this.macHigh = 0
     this.macLow = 0
@@ -107,7 +110,7 @@ export class Nic extends Actor implements TxHost {
   // ---- vectors ----
 
   get vectorCount(): number {
-    return this.vectors.length
+    return this.vectorsUsed
   }
 
   /** Routes vector `q` to a line of a core (request_irq, or a new smp_affinity). */
@@ -236,6 +239,33 @@ export class Nic extends Actor implements TxHost {
       ring.free = 0
     }
     this.engine.clear(reason, at)
+  }
+
+  /** Rings of another size, in descriptors. Precondition: `clear` has emptied them and every packet is released. */
+  resizeRings(rxRing: number, txRing: number): void {
+    this.accept({ ...this.options, rxRing, txRing })
+    for (const ring of this.rx) ring.size = rxRing
+    for (const ring of this.engine.rings) ring.resize(txRing)
+  }
+
+  /** Another number of queue pairs, with counters that begin anew. Precondition: closed, cleared, every packet released. */
+  setQueues(count: number): void {
+    if (this.isOpen) throw new Error(`${this.name}: its queues were changed while it was open`)
+    this.accept({ ...this.options, rxQueues: count, txQueues: count })
+    const { moderation, rssKey, rxFrames, rxRing, rxUsecs, txRing } = this.options
+    this.rss = new Rss(rssKey, count, this.rss.udpPorts)
+    this.rx = Array.from({ length: count }, () => new RxRing(rxRing))
+    this.engine.replace(count, txRing)
+    while (this.vectors.length < count) {
+      this.vectors.push(new Vector(modeOf(moderation), rxUsecs * 1000, rxFrames))
+    }
+    this.vectorsUsed = count
+  }
+
+  private accept(options: NicOptions): void {
+    const wrong = faults(options)
+    if (wrong.length > 0) throw new Error(`${this.name}: ${wrong.join("; ")}`)
+    this.options = options
   }
 
   /** Name and value of every counter, as `ethtool -S` prints them. */

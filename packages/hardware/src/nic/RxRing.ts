@@ -12,8 +12,8 @@ const INITIAL = 8
 const ROW = 3
 
 export class RxRing {
-  /** Descriptors, R. */
-  readonly size: number
+  /** Descriptors, R. May change while the ring is empty and without free ones. */
+  size: number
   /** Frames held. */
   count: number
   /** Descriptors the hardware may still fill. */

@@ -32,7 +32,7 @@ export interface TxHost {
 }
 
 export class TxEngine {
-  readonly rings: Array<TxRing>
+  rings: Array<TxRing>
   private readonly host: TxHost
   private readonly slab: FrameSlab
   private readonly segmenter: Segmenter
@@ -51,6 +51,13 @@ export class TxEngine {
     this.waiting = 0
     this.busyUntil = 0
     this.timerAt = Infinity
+    this.nextQueue = 0
+  }
+
+  /** Other rings. Precondition: nothing is in the old ones. */
+  replace(count: number, size: number): void {
+    if (this.waiting > 0) throw new Error("transmit rings were replaced with packets in them")
+    this.rings = Array.from({ length: count }, () => new TxRing(size))
     this.nextQueue = 0
   }
 

@@ -13,7 +13,7 @@ const INITIAL = 8
 
 export class TxRing {
   /** Descriptors, R. */
-  readonly size: number
+  size: number
   /** Descriptors the driver may still use. */
   free: number
   packets: number
@@ -43,6 +43,13 @@ export class TxRing {
     this.tail = 0
     this.reported = 0
     this.pool = null
+  }
+
+  /** Precondition: nothing is in it. */
+  resize(size: number): void {
+    if (this.free !== this.size - 1) throw new Error("a transmit ring was resized with packets in it")
+    this.size = size
+    this.free = size - 1
   }
 
   acquire(): TxPacket {

@@ -12,7 +12,7 @@ import type { CarrierListener, Nic } from "@darkfiber/hardware/nic/Nic"
 import { PageRuns } from "@darkfiber/memory/PageRuns"
 import type { BootStep } from "../Boot.ts"
 import * as Device from "../Device.ts"
-import { stopQueue } from "../DevXmit.ts"
+import { stopQueue, wakeQueue } from "../DevXmit.ts"
 import * as Drops from "../Drops.ts"
 import { EINVAL } from "../Errno.ts"
 import type { Host } from "../Host.ts"
@@ -39,7 +39,7 @@ import { QueueVector } from "./IgbVector.ts"
 const DESCRIPTORS_NEEDED = 21
 const HEADER_LENGTH = 14
 /** The smallest and largest ring (Linux: IGB_MIN_RXD, IGB_MAX_RXD). */
-export const RING_MIN = 80
+const RING_MIN = 80
 export const RING_MAX = 4096
 const MTU_MAX = 9216
 /** Linux: IGB_USECS bounds of ethtool -C: 10,000 is the largest. */
@@ -60,7 +60,9 @@ export class Igb implements CarrierListener {
   readonly host: Host
   readonly nic: Nic
   readonly dev: NetDevice
-  readonly vectors: ReadonlyArray<QueueVector>
+  /** Those in use; `spare` are those of queues that were taken away, with their interrupt lines. */
+  vectors: ReadonlyArray<QueueVector>
+  private spare: ReadonlyArray<QueueVector>
   /** What ndo_open leaves out: the lab of the forgotten step. */
   skip: ReadonlySet<"napi_enable" | "igb_request_irq" | "igb_configure_rx">
   private opened: boolean
@@ -89,12 +91,17 @@ export class Igb implements CarrierListener {
     this.skip = NOTHING
     this.opened = false
     this.ringPages = new PageRuns()
-    const count = nic.vectorCount
-    this.vectors = Array.from({ length: count }, (_, q) => new QueueVector(this, q, host.cores[q % host.cores.length]!))
+    this.vectors = Array.from({ length: nic.vectorCount }, (_, q) => this.newVector(q))
+    this.spare = []
     nic.onCarrier = this
     nic.close(host.island.now)
     const status = Device.register(this.dev)
     if (status !== 0) throw new Error(`${host.name}: ${name} cannot be registered (${status})`)
+  }
+
+  private newVector(q: number): QueueVector {
+    const { cores } = this.host
+    return new QueueVector(this, q, cores[q % cores.length]!)
   }
 
   /** Routes a vector to another core (smp_affinity). */
@@ -143,15 +150,24 @@ export class Igb implements CarrierListener {
       vector.gro!.purge(null, reason)
       vector.refill()
     }
-    nic.clear(reason, now)
+    this.emptyRings(null, reason)
+    nic.close(now)
+    this.freeRings()
+  }
+
+  /** What is in the rings is dropped, packets on the wire excepted. Linux: igb_clean_all_tx_rings, igb_clean_all_rx_rings */
+  private emptyRings(core: Core | null, reason: number): void {
+    const { nic } = this
+    nic.clear(reason, this.host.island.now)
     for (let q = 0; q < this.dev.queues; q++) {
       for (let packet = nic.txDone(q, Infinity); packet !== null; packet = nic.txDone(q, Infinity))
-        this.release(null, q, packet)
+        this.release(core, q, packet)
     }
-    nic.close(now)
-    for (let frame = this.ringPages.pop(); frame >= 0; frame = this.ringPages.pop()) {
-      host.memory.pages.freePage(frame, 0)
-    }
+  }
+
+  private freeRings(): void {
+    const { pages } = this.host.memory
+    for (let frame = this.ringPages.pop(); frame >= 0; frame = this.ringPages.pop()) pages.freePage(frame, 0)
   }
 
   /** Two arrays a ring, and a half page a receive buffer. Linux: igb_setup_tx_resources, igb_setup_rx_resources */
@@ -262,6 +278,55 @@ export class Igb implements CarrierListener {
     const adaptive = usecs === 1 || usecs === 3
     this.nic.setModeration(adaptive ? "adaptive" : "gap", adaptive ? 0 : usecs, 0)
     return 0
+  }
+
+  /**
+   * `ethtool -G`: the rings are emptied and made anew; the link stays. Sizes are clamped as by `ringSize`. Linux:
+   * igb_set_ringparam
+   *
+   * @returns true when there was anything to change
+   */
+  setRings(core: Core, rx: number, tx: number): boolean {
+    const { nic } = this
+    const [rxRing, txRing] = [ringSize(rx), ringSize(tx)]
+    if (rxRing === nic.options.rxRing && txRing === nic.options.txRing) return false
+    for (const vector of this.vectors) vector.refill()
+    this.emptyRings(core, Drops.RING_RESET)
+    nic.resizeRings(rxRing, txRing)
+    if (!this.opened) return true
+    this.freeRings()
+    this.allocRings()
+    for (let q = 0; q < nic.options.rxQueues; q++) nic.rxRefill(q, rxRing - 1)
+    for (let q = 0; q < this.dev.queues; q++) wakeQueue(core, this.dev, q)
+    return true
+  }
+
+  /**
+   * `ethtool -L combined`: the port closes, its queues and their qdiscs are made anew, it opens again. Linux: igb_set_channels,
+   * igb_reinit_queues
+   *
+   * @returns 0, or -EINVAL for more than `channelsMax` or none
+   */
+  setChannels(core: Core, count: number): number {
+    if (count < 1 || count > this.channelsMax) return -EINVAL
+    if (count === this.vectors.length) return 0
+    const wasOpen = this.opened
+    this.stop()
+    this.nic.setQueues(count)
+    const all = [...this.vectors, ...this.spare]
+    while (all.length < count) all.push(this.newVector(all.length))
+    this.vectors = all.slice(0, count)
+    this.spare = all.slice(count)
+    const isMerging = (this.dev.features & FEATURE_GRO) !== 0
+    for (const vector of this.vectors) vector.gro!.enabled = isMerging
+    Device.setQueues(core, this.dev, count)
+    if (wasOpen) this.open()
+    return 0
+  }
+
+  /** Most queue pairs that `ethtool -L` gives. Linux: igb_max_channels */
+  get channelsMax(): number {
+    return Math.max(queueCount(this.host.cores.length), this.vectors.length)
   }
 
   /** `ethtool -S`: name and value of every counter. */

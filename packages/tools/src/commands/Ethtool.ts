@@ -1,10 +1,10 @@
-/** `ethtool`: -S, -g, -l, -c, -C, -k, -K, -i and the plain form; -G and -L where the NIC allows it. */
-import { type Igb, RING_MAX, RING_MIN } from "@darkfiber/kernel-net/driver/Igb"
+/** `ethtool`: -S, -g, -G, -l, -L, -c, -C, -k, -K, -i and the plain form. */
+import { type Igb, RING_MAX } from "@darkfiber/kernel-net/driver/Igb"
 import { FEATURE_GRO, type NetDevice } from "@darkfiber/kernel-net/NetDevice"
 import * as EthtoolText from "@darkfiber/observe/EthtoolText"
 import type { Place } from "@darkfiber/observe/Machine"
 import * as Nics from "@darkfiber/observe/Nics"
-import type { Command } from "../Command.ts"
+import { type Command, coreOf } from "../Command.ts"
 import { failure, success, type Outcome } from "../Outcome.ts"
 
 const unsupported = (what: string, code: number): Outcome => failure(`${what}: Operation not supported`, code)
@@ -64,24 +64,35 @@ const setFeatures = (dev: NetDevice, words: ReadonlyArray<string>): Outcome => {
   return success()
 }
 
-const setRings = (dev: NetDevice, words: ReadonlyArray<string>): Outcome =>
+const setRings = (place: Place, dev: NetDevice, words: ReadonlyArray<string>): Outcome =>
   withNic(dev, "Cannot get device ring settings", 76, (driver) => {
     const given = pairs(words, ["rx", "tx"])
     if ("code" in given) return given
-    for (const [name, text] of given) {
-      const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
-      if (!(value >= 0)) return failure(`ethtool: invalid value '${text}' for parameter '${name}'`)
-      if (value > RING_MAX || value < RING_MIN)
-        return failure("Cannot set device ring parameters: Invalid argument", 81)
-      const current = name === "rx" ? driver.nic.options.rxRing : driver.nic.options.txRing
-      if (value !== current) {
-        return failure(
-          "Cannot set device ring parameters: Operation not supported (rings are sized where the host is described)",
-          81
-        )
-      }
+    const { rxRing, txRing } = driver.nic.options
+    const sizes = { rx: rxRing, tx: txRing }
+    for (const name of ["rx", "tx"] as const) {
+      const text = given.get(name)
+      if (text === undefined) continue
+      if (!/^\d{1,9}$/.test(text)) return failure(`ethtool: invalid value '${text}' for parameter '${name}'`)
+      sizes[name] = Number(text)
+      if (sizes[name] > RING_MAX) return failure("Cannot set device ring parameters: Invalid argument", 81)
     }
-    return success("no ring parameters changed, aborting\n")
+    return driver.setRings(coreOf(place), sizes.rx, sizes.tx)
+      ? success()
+      : success("no ring parameters changed, aborting\n")
+  })
+
+const setChannels = (place: Place, dev: NetDevice, words: ReadonlyArray<string>): Outcome =>
+  withNic(dev, "Cannot get device channel parameters", 1, (driver) => {
+    const given = pairs(words, ["rx", "tx", "other", "combined"])
+    if ("code" in given) return given
+    const text = given.get("combined") ?? ""
+    if (!/^\d{1,9}$/.test(text)) return failure(`ethtool: invalid value '${text}' for parameter 'combined'`)
+    const isOther = given.has("rx") || given.has("tx") || (given.get("other") ?? "1") !== "1"
+    if (isOther || driver.setChannels(coreOf(place), Number(text)) < 0) {
+      return failure("Cannot set device channel parameters: Invalid argument", 1)
+    }
+    return success()
   })
 
 const run = (args: ReadonlyArray<string>, place: Place): Outcome => {
@@ -107,12 +118,15 @@ const run = (args: ReadonlyArray<string>, place: Place): Outcome => {
       )
     case "-G":
     case "--set-ring":
-      return setRings(dev, rest)
+      return setRings(place, dev, rest)
     case "-l":
     case "--show-channels":
       return withNic(dev, "netlink error", 1, ({ nic }) =>
         success(EthtoolText.formatChannels(name, Nics.channels(place.host, nic)))
       )
+    case "-L":
+    case "--set-channels":
+      return setChannels(place, dev, rest)
     case "-c":
     case "--show-coalesce":
       return withNic(dev, "netlink error", 82, ({ nic }) =>
@@ -138,6 +152,6 @@ const run = (args: ReadonlyArray<string>, place: Place): Outcome => {
 
 export const ethtool: Command = {
   name: "ethtool",
-  usage: "ethtool [-S|-g|-G|-l|-c|-C|-k|-K|-i] DEVICE …",
+  usage: "ethtool [-S|-g|-G|-l|-L|-c|-C|-k|-K|-i] DEVICE …",
   run: (args, { place }) => run(args, place)
 }
