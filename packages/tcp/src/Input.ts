@@ -104,8 +104,7 @@ const plain = (sock: TcpSock, segment: Segment): void => {
   if (!hasNews && sock.sawTstamp && segment.seq === sock.rcvWup) storeTsRecent(sock)
   if (segment.length === 0) {
     sock.tcp.host.consumed(segment)
-    SendBuffer.checkSpace(sock)
-    Xmit.pushPendingFrames(sock)
+    sndCheck(sock)
     return
   }
   Window.measureRttByTimestamp(sock, segment, clockMs(sock))
@@ -120,8 +119,7 @@ const predicted = (sock: TcpSock, segment: Segment): void => {
     if (sock.sawTstamp && segment.seq === sock.rcvWup) storeTsRecent(sock)
     Ack.receive(sock, segment, 0)
     host.consumed(segment)
-    SendBuffer.checkSpace(sock)
-    Xmit.pushPendingFrames(sock)
+    sndCheck(sock)
     return
   }
   if (DataQueue.isTooBig(sock, segment)) {
@@ -136,8 +134,7 @@ const predicted = (sock: TcpSock, segment: Segment): void => {
   if (isNews) Ack.receive(sock, segment, Flags.DATA)
   DataQueue.queueInOrder(sock, segment)
   if (isNews) {
-    SendBuffer.checkSpace(sock)
-    Xmit.pushPendingFrames(sock)
+    sndCheck(sock)
     if ((sock.ackPending & ACK_SCHED) === 0) {
       DataQueue.dataReady(sock)
       return
@@ -147,11 +144,17 @@ const predicted = (sock: TcpSock, segment: Segment): void => {
   DataQueue.dataReady(sock)
 }
 
+/** An ACK may have made room to write and to send; what then leaves is no longer unsent, which a writer may wait for. */
+const sndCheck = (sock: TcpSock): void => {
+  SendBuffer.checkSpace(sock)
+  Xmit.pushPendingFrames(sock)
+  SendBuffer.wakeWriter(sock)
+}
+
 /** What has come may have made room to send, and wants an ACK (Linux: tcp_data_snd_check, tcp_ack_snd_check). */
 const afterData = (sock: TcpSock): void => {
   if (sock.destroyed || sock.state === State.CLOSE) return
-  SendBuffer.checkSpace(sock)
-  Xmit.pushPendingFrames(sock)
+  sndCheck(sock)
   if ((sock.ackPending & ACK_SCHED) !== 0) DataQueue.ackSndCheck(sock, true)
 }
 

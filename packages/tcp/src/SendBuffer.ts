@@ -33,11 +33,15 @@ export const checkSpace = (sock: TcpSock): void => {
     expandSndbuf(sock)
     sock.sndCwndStampMs = clockMs(sock)
   }
-  if (canWrite(sock)) {
-    sock.noSpace = false
-    sock.tcp.host.writable(sock)
-    Chrono.stop(sock, Chrono.SNDBUF_LIMITED)
-  }
+  wakeWriter(sock)
+}
+
+/** A writer may go on: also when what was unsent has left (Linux: sk_stream_write_space). */
+export const wakeWriter = (sock: TcpSock): void => {
+  if (!sock.noSpace || !canWrite(sock)) return
+  sock.noSpace = false
+  sock.tcp.host.writable(sock)
+  Chrono.stop(sock, Chrono.SNDBUF_LIMITED)
 }
 
 /** A sleeper may go on: a third of the buffer is free and half of what may be unsent (Linux: __sk_stream_is_writeable). */
