@@ -19,6 +19,13 @@ export interface ProcessRecord {
   readonly involuntarySwitches: number
   /** Index of the core it is on. */
   readonly core: number
+  readonly nice: number
+  readonly weight: number
+  /** ns */
+  readonly vruntime: number
+  readonly migrations: number
+  /** What it asks for at a time, in ns; 0 under CFS. */
+  readonly slice: number
   readonly openFiles: number
   /** Size of the descriptor table. */
   readonly tableSize: number
@@ -51,7 +58,8 @@ export const formatPsAux = (processes: ReadonlyArray<ProcessRecord>, uptime: num
       const cpu = fixed(uptime > 0 ? (used / uptime) * 100 : 0, 1)
       const seconds = Math.floor(used / 1_000_000_000)
       const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`
-      const stat = `${one.state}${one.threads > 1 ? "l" : ""}`
+      const level = one.nice < 0 ? "<" : one.nice > 0 ? "N" : ""
+      const stat = `${one.state}${level}${one.threads > 1 ? "l" : ""}`
       const start = `${right(cpu, 4)}  0.0      0     0 ?        ${left(stat, 4)} 00:00 ${right(time, 6)}`
       return `${left(one.uid === 0 ? "root" : one.uid, 8)} ${right(one.pid, 7)} ${start} ${one.name}`
     })
@@ -86,15 +94,39 @@ export const formatStatus = (one: ProcessRecord): string =>
     `nonvoluntary_ctxt_switches:\t${one.involuntarySwitches}`
   ])
 
-/** /proc/PID/stat: pid, name, state, ppid, and the CPU times of fields 14 and 15; what is not kept is 0. */
+/** /proc/PID/stat: pid, name, state, ppid, CPU times (14, 15), priority, nice value (18, 19); what is not kept is 0. */
 export const formatStat = (one: ProcessRecord): string => {
   const fields: Array<string | number> = [one.pid, `(${one.name})`, one.state, one.parent]
   while (fields.length < 13) fields.push(0)
-  fields.push(ticks(one.userTime), ticks(one.systemTime), 0, 0, 20, 0, one.threads)
+  fields.push(ticks(one.userTime), ticks(one.systemTime), 0, 0, 20 + one.nice, one.nice, one.threads)
   while (fields.length < 38) fields.push(0)
   fields.push(one.core)
   while (fields.length < 52) fields.push(0)
   return `${fields.join(" ")}\n`
+}
+
+/**
+ * /proc/PID/sched: the rows the simulator knows (Linux: proc_sched_show_task, kernel/sched/debug.c).
+ *
+ * @param old as 3.10 prints it: narrower, weights unscaled
+ */
+export const formatSched = (one: ProcessRecord, old: boolean): string => {
+  const row = (name: string, value: string): string => `${left(name, old ? 35 : 45)}:${right(value, 21)}`
+  const rule = "-".repeat(old ? 57 : 67)
+  return lines([
+    `${one.name} (${one.pid}, #threads: ${one.threads})`,
+    rule,
+    row("se.vruntime", fixed(one.vruntime / 1e6, 6)),
+    row("se.sum_exec_runtime", fixed((one.userTime + one.systemTime) / 1e6, 6)),
+    row("se.nr_migrations", String(one.migrations)),
+    row("nr_switches", String(one.voluntarySwitches + one.involuntarySwitches)),
+    row("nr_voluntary_switches", String(one.voluntarySwitches)),
+    row("nr_involuntary_switches", String(one.involuntarySwitches)),
+    row("se.load.weight", String(old ? one.weight : one.weight * 1024)),
+    row("policy", "0"),
+    row("prio", String(120 + one.nice)),
+    ...(old ? [] : [row("se.slice", String(one.slice))])
+  ])
 }
 
 /** `ls -l /proc/PID/fd`, without the columns of a file system. */

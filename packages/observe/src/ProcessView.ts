@@ -30,6 +30,11 @@ const record = (process: Process): ProcessRecord => {
     voluntarySwitches: first?.voluntary ?? 0,
     involuntarySwitches: first?.involuntary ?? 0,
     core: first?.runQueue.core.index ?? 0,
+    nice: first?.nice ?? 0,
+    weight: first?.weight ?? 0,
+    vruntime: first?.vruntime ?? 0,
+    migrations: first?.migrations ?? 0,
+    slice: first?.runQueue.fair.slice ?? 0,
     openFiles: process.files.open,
     tableSize: process.files.size,
     files: files(process)

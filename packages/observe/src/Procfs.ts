@@ -92,7 +92,7 @@ const interruptLines = (place: Place): ReadonlyArray<ProcText.InterruptLine> => 
 
 const irqs = (core: Core, line: number): number => core.irqCounts[line] ?? 0
 
-const processFile = /^\/proc\/(\d+)\/(status|stat|fd|comm|limits)$/
+const processFile = /^\/proc\/(\d+)\/(status|stat|sched|fd|comm|limits)$/
 
 /** The text of a file; null for a path that is not there. */
 export const read = (place: Place, path: string): string | null => {
@@ -116,6 +116,8 @@ const readProcess = (place: Place, pid: number, file: string): string | null => 
       return ProcessText.formatStatus(process)
     case "stat":
       return ProcessText.formatStat(process)
+    case "sched":
+      return ProcessText.formatSched(process, isOld(place))
     case "fd":
       return ProcessText.formatFiles(process)
     case "comm":

@@ -33,7 +33,7 @@ export class Cfs extends FairQueue {
   private skip: Task | null
 
   constructor(host: Waiting, profile: CfsProfile, cores: number) {
-    super(host)
+    super(host, 0)
     const factor = scaling(cores)
     this.minVruntime = 0
     this.latency = profile.latencyNs * factor

@@ -20,7 +20,6 @@ export interface EevdfProfile {
 }
 
 export class Eevdf extends FairQueue {
-  readonly slice: number
   private readonly tickNs: number
   /** Near V. Virtual times are summed up as distances from it, so that the sum stays small and exact. */
   private zero: number
@@ -30,8 +29,7 @@ export class Eevdf extends FairQueue {
   private protectedUntil: number
 
   constructor(host: Waiting, profile: EevdfProfile, cores: number, tickNs: number) {
-    super(host)
-    this.slice = profile.sliceNs * scaling(cores)
+    super(host, profile.sliceNs * scaling(cores))
     this.tickNs = tickNs
     this.zero = 0
     this.sum = 0

@@ -21,6 +21,8 @@ export interface Waiting {
 export abstract class FairQueue {
   /** The task on the core while it is runnable; null while the core idles. */
   current: Task | null
+  /** What a task asks for at a time, in ns; 0 under CFS, which has no such thing. */
+  readonly slice: number
   head: Task | null
   tail: Task | null
   /** Tasks in the list that may run: those whose dequeue is delayed are not counted. */
@@ -29,8 +31,9 @@ export abstract class FairQueue {
   load: number
   private readonly host: Waiting
 
-  constructor(host: Waiting) {
+  constructor(host: Waiting, slice: number) {
     this.host = host
+    this.slice = slice
     this.current = null
     this.head = null
     this.tail = null

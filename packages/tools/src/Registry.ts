@@ -11,6 +11,7 @@ import * as Statistics from "./commands/Statistics.ts"
 import { sysctl } from "./commands/Sysctl.ts"
 import { tc } from "./commands/Tc.ts"
 import { tcpdump } from "./commands/Tcpdump.ts"
+import * as Scheduling from "./commands/Scheduling.ts"
 import { timeout } from "./commands/Timeout.ts"
 import * as Files from "./Files.ts"
 import { textFilters } from "./TextFilters.ts"
@@ -37,6 +38,7 @@ const all: ReadonlyArray<Command> = [
   tcpdump,
   timeout,
   ...Object.values(Statistics),
+  ...Object.values(Scheduling),
   ...Object.values(Basics).filter((one): one is Command => typeof one !== "function"),
   ...filters
 ]

@@ -44,6 +44,7 @@ export const Process = Schema.Struct({
     Schema.Record(Schema.String, Schema.Json).annotate({ description: "arguments of the program, plain JSON" })
   ),
   core: Schema.optionalKey(int(0, 1023, "pins it to this core")),
+  nice: Schema.optionalKey(int(-20, 19, "nice value: below 0 it gets more of a core, above 0 less; default 0")),
   start: Schema.optionalKey(duration("when it starts; default 0s")),
   count: Schema.optionalKey(int(1, 100_000, "how many of it; default 1"))
 }).annotate({ identifier: "Process" })

@@ -283,6 +283,7 @@ const processes = (
       program: process.program,
       args: process.args ?? {},
       core: process.core ?? null,
+      nice: process.nice ?? 0,
       start: process.start === undefined ? 0 : Units.duration(process.start)!
     }))
   })

@@ -19,6 +19,7 @@ export interface ProcessPlan {
   readonly program: string
   readonly args: { readonly [name: string]: unknown }
   readonly core: number | null
+  readonly nice: number
   readonly start: number
 }
 

@@ -255,7 +255,7 @@ export class SimHost {
     this.workloads.push(workload)
     // A program that throws while it is made dies as one that throws later: in its process.
     const effect = Effect.suspend(() => program(plan.args, { host: this.name, place, name: plan.name, workload }))
-    const options = plan.core === null ? {} : { affinity: [plan.core] }
+    const options = { nice: plan.nice, ...(plan.core === null ? {} : { affinity: [plan.core] }) }
     const process = this.sockets.processes.spawn(plan.name, net, effect, options)
     if (typeof process === "number") throw new BootFailed(`${this.name}: ${plan.name}: errno ${-process}`)
     return process

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict"
+import * as Sys from "@darkfiber/sockets/Sys"
+import { Effect } from "effect"
 import { describe, it } from "vitest"
 import type { DataCentre } from "../src/DataCentre.ts"
 import { assertLaws, build, MS, runWithLaws, SECOND } from "./Centre.ts"
@@ -125,4 +127,18 @@ faults: [ ${fault === "" ? "" : `${fault}at: 300us, link: "a:eth0" }`} ]
       assert.notEqual(centre.world.fingerprint(), plain.centre.world.fingerprint())
     })
   }
+})
+
+describe("a process's nice value", () => {
+  it("is its share of a busy core: 1024 to 335 with nice 5", () => {
+    const hog = (name: string, nice: number): string =>
+      `{ name: ${name}, program: "./hog.ts#main", core: 0, nice: ${nice} }`
+    const centre = build(`hosts:\n  a: { processes: [ ${hog("plain", 0)}, ${hog("nicer", 5)} ] }\n`, {
+      loader: () => () => Effect.forever(Sys.compute(50_000))
+    })
+    centre.run(1000 * MS)
+    assertLaws(centre, "at the end")
+    const used = centre.hosts[0]!.sockets.processes.list().map((process) => process.threads[0]!.userTime)
+    assert.ok(Math.abs(used[0]! / used[1]! - 1024 / 335) < 0.1, used.join(" "))
+  })
 })
