@@ -130,9 +130,14 @@ export class Eevdf extends FairQueue {
   }
 
   protected override place(task: Task, why: number): void {
-    let lag = 0
-    const current = this.current
+    const { current, head } = this
+    if (current === null && head === null && !task.relative && why !== FORKED) {
+      task.vruntime = this.zero
+      task.deadline = this.zero + fairDelta(this.slice, task.weight)
+      return
+    }
     const load = this.load + (current === null ? 0 : current.weight)
+    let lag = 0
     // Its arrival moves V by a part of its lag: it gets so much more that what is left is what it had.
     if (load > 0) lag = Math.trunc((task.vlag * (load + task.weight)) / load)
     task.vruntime = this.virtualTime - lag
@@ -147,7 +152,11 @@ export class Eevdf extends FairQueue {
 
   protected override depart(task: Task, sleeps: boolean): void {
     this.center()
-    if (sleeps && this.head !== null && task.where === NOWHERE && task.state !== DEAD && !this.isEligible(task)) {
+    if (sleeps && this.head === null) {
+      task.vlag = 0 // alone, it is where V is
+      return
+    }
+    if (sleeps && task.where === NOWHERE && task.state !== DEAD && !this.isEligible(task)) {
       this.current = null
       this.linkDelayed(task)
       return
@@ -182,6 +191,10 @@ export class Eevdf extends FairQueue {
 
   /** Moves `zero` to V. */
   private center(): void {
+    if (this.head === null) {
+      if (this.current !== null) this.zero = this.current.vruntime // alone, as most are
+      return
+    }
     const average = this.virtualTime
     this.sum -= (average - this.zero) * this.load
     this.zero = average

@@ -181,6 +181,7 @@ export class RunQueue implements TaskSource, Preemption {
 
   /** Brings the virtual time of the current task up to `at` (Linux: update_curr). True: it is time to choose again. */
   update(at: number): boolean {
+    if (this.fair.current === null) return false
     const ran = this.ran(at)
     const ns = ran - this.ranMark
     if (ns <= 0) return false
