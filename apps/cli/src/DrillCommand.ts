@@ -26,6 +26,10 @@ const flags = {
     Flag.withDescription("a super-segment of the script has to be sent as one; pieces in a row are not put together"),
     Flag.withDefault(false)
   ),
+  define: Flag.KeyValuePair("define").pipe(
+    Flag.withDescription("NAME=VALUE: what a name in the scripts stands for"),
+    Flag.withDefault({})
+  ),
   seed: Options.seed,
   kernel: Flag.Literals("kernel", ["3.10", "6.x"]).pipe(
     Flag.withDescription("kernel profile"),
@@ -61,7 +65,8 @@ export const drill = Command.make("drill", flags, (options) =>
     if (tolerance === undefined)
       return yield* badInput(`--tolerance: "${options.tolerance}" is no duration such as 1ms`)
     const { kernel, seed, strictSegments } = options
-    const settings = { ...Drill.defaults, seed, kernel, tolerance, strictSegments }
+    const defines = new Map(Object.entries(options.define))
+    const settings = { ...Drill.defaults, seed, kernel, tolerance, strictSegments, defines }
     const reports: Array<Drill.Report> = []
     const unreadable: Array<string> = []
     const names = options.files.flatMap((name) => (isFolder(name) ? scriptsBelow(name) : [name]))

@@ -1,10 +1,10 @@
 /**
- * Code blocks: Python's assertions about the socket under test. Before a block runs, the names `tcpi_…` get the values of
- * TCP_INFO of this moment, and the kernel's names for states and flags theirs.
+ * Code blocks: Python's assertions about the socket under test. Before a block runs, the names `tcpi_…` and
+ * `SK_MEMINFO_…` get the values of TCP_INFO and SO_MEMINFO of this moment, and the kernel's names for states and flags theirs.
  */
 import * as Sys from "@darkfiber/sockets/Sys"
 import type { Errno } from "@darkfiber/sockets/SystemError"
-import type { Effect } from "effect"
+import { Effect } from "effect"
 import type { CallState } from "./CallState.ts"
 import { BadCall } from "./Failure.ts"
 import * as PythonEval from "./PythonEval.ts"
@@ -12,6 +12,8 @@ import * as PythonParser from "./PythonParser.ts"
 
 const SOL_TCP = 6
 const TCP_INFO = 11
+const SOL_SOCKET = 1
+const SO_MEMINFO = 55
 
 const names: Readonly<Record<string, number>> = {
   TCP_ESTABLISHED: 1,
@@ -58,10 +60,15 @@ export class CodeRunner {
     const flow = state.underTest
     if (flow === null || flow.liveFd < 0) throw new BadCall("can't find socket for code: there is no accepted socket")
     return {
-      effect: Sys.getsockopt(flow.liveFd, SOL_TCP, TCP_INFO),
-      read: (value) => {
-        for (const [name, field] of Object.entries(value as Readonly<Record<string, number>>)) {
-          this.variables.set(`tcpi_${name}`, field)
+      effect: Effect.all([
+        Sys.getsockopt(flow.liveFd, SOL_TCP, TCP_INFO),
+        Sys.getsockopt(flow.liveFd, SOL_SOCKET, SO_MEMINFO)
+      ]),
+      read: (values) => {
+        const [info, memory] = values as ReadonlyArray<Readonly<Record<string, number>>>
+        for (const [name, field] of Object.entries(info!)) this.variables.set(`tcpi_${name}`, field)
+        for (const [name, field] of Object.entries(memory!)) {
+          this.variables.set(`SK_MEMINFO_${name.toUpperCase()}`, field)
         }
       }
     }

@@ -11,6 +11,8 @@ import * as Runner from "./Runner.ts"
 export interface DrillOptions extends Config.ConfigDefaults {
   readonly seed: number
   readonly kernel: "3.10" | "6.x"
+  /** What names of the script stand for, as its own `--define=NAME=VALUE` would say. */
+  readonly defines: ReadonlyMap<string, string>
 }
 
 export const defaults: DrillOptions = {
@@ -18,7 +20,8 @@ export const defaults: DrillOptions = {
   kernel: "6.x",
   tolerance: 1_000_000,
   tolerancePercent: 0,
-  strictSegments: false
+  strictSegments: false,
+  defines: new Map()
 }
 
 /** A script and how it finds the files its commands name. */
@@ -50,7 +53,7 @@ export interface Unreadable extends Parser.Complaint {
 }
 
 export const drill = (source: Source, options: DrillOptions): Result.Result<Report, Unreadable> => {
-  const script = Parser.parse(source.text, Config.symbols)
+  const script = Parser.parse(source.text, new Map([...Config.symbols, ...options.defines]))
   if (Result.isFailure(script)) return Result.fail({ script: source.name, ...script.failure })
   const verdict = Runner.run(script.success, { ...options, readFile: source.readFile })
   const isStrict = options.strictSegments || Config.asksForStrictSegments(script.success)

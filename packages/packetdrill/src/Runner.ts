@@ -223,6 +223,17 @@ class Runner {
     host.runtime.at(host.island, host.now, "inject", () => {
       if (!host.tun.write(bytes, gso)) throw new Error("too many packets are injected in one instant")
     })
+    this.host.world.run(host.now)
+    this.takeIn()
+  }
+
+  /** Runs until the host is through with the packet: a write to the real device comes back no sooner. */
+  private takeIn(): void {
+    const { host } = this
+    const limit = host.now + SETTLE
+    const isBusy = (): boolean =>
+      host.tun.hasWrites || host.kernel.cores.some((core) => core.softirqPending !== 0 || core.isInSoftirq)
+    while (isBusy() && this.instant(limit)) continue
   }
 
   private expect(packet: Packet, due: Timing.Due): void {

@@ -5,6 +5,7 @@
 import type { Core } from "@darkfiber/hardware/cpu/Core"
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import { extraOf } from "@darkfiber/kernel-net/SockErrors"
+import type { Sock } from "@darkfiber/kernel-net/Sock"
 import { SOCK_RCVTSTAMP, SOCK_RCVTSTAMPNS, SOCK_ZEROCOPY } from "@darkfiber/kernel-net/SockExtra"
 import * as Sysctl from "@darkfiber/kernel-net/Sysctl"
 import { getIpOption, setIpOption } from "./IpOptions.ts"
@@ -297,7 +298,22 @@ const getExtra = (socket: Socket, name: number): OptionValue | null => {
       return sk.pacingRate === Infinity ? -1 : sk.pacingRate
     case O.SO_PEEK_OFF:
       return extra === null ? -1 : extra.peekOffset
+    case O.SO_MEMINFO:
+      return meminfo(sk)
     default:
       return extra?.kept?.get((O.SOL_SOCKET << 16) | name) ?? keptDefault(O.SOL_SOCKET, name)
   }
 }
+
+/** Linux: sk_get_meminfo. */
+const meminfo = (sk: Sock): Readonly<Record<string, number>> => ({
+  rmem_alloc: sk.rmem,
+  rcvbuf: sk.rcvbuf,
+  wmem_alloc: sk.wmem,
+  sndbuf: sk.sndbuf,
+  fwd_alloc: 0,
+  wmem_queued: 0,
+  optmem: 0,
+  backlog: sk.backlogBytes,
+  drops: sk.drops
+})

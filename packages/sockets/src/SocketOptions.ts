@@ -34,6 +34,8 @@ export const SO_PROTOCOL = 38
 export const SO_DOMAIN = 39
 export const SO_RXQ_OVFL = 40
 export const SO_PEEK_OFF = 42
+/** A record of the SK_MEMINFO_* in bytes: rmem_alloc, rcvbuf, wmem_alloc, sndbuf, fwd_alloc, wmem_queued, optmem, backlog, drops. */
+export const SO_MEMINFO = 55
 export const SO_LOCK_FILTER = 44
 export const SO_SELECT_ERR_QUEUE = 45
 export const SO_BUSY_POLL = 46

@@ -22,6 +22,19 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
   "net.ipv4.ip_local_port_range"
 ])
 
+/** What the kernel accepts, where it bounds a value (Linux: extra1, extra2 of ipv4_net_table). */
+const bounds: Readonly<Record<string, readonly [min: number, max: number]>> = {
+  "net.ipv4.tcp_syn_retries": [1, 127],
+  "net.ipv4.tcp_syn_linear_timeouts": [0, 127],
+  "net.ipv4.tcp_synack_retries": [0, 255],
+  "net.ipv4.tcp_retries1": [0, 255],
+  "net.ipv4.tcp_retries2": [0, 255],
+  "net.ipv4.tcp_early_retrans": [0, 4],
+  "net.ipv4.tcp_shrink_window": [0, 1],
+  "net.ipv4.tcp_rto_min_us": [1, 2_147_483_647],
+  "net.ipv4.tcp_rto_max_ms": [1000, 120_000]
+}
+
 /** Slices by profile and size of memory: hosts that are alike share one, and with it all that is made of it. */
 const slices = new WeakMap<TcpProfile, Map<number, ReadonlyArray<Sysctl.SysctlDefault>>>()
 
@@ -47,7 +60,8 @@ const makeSlice = (profile: TcpProfile, memoryBytes: number): ReadonlyArray<Sysc
     if (ELSEWHERE.has(name)) continue
     const values = fields.map((field) => defaults[field])
     const value = values.length === 1 ? values[0]! : values
-    entries.push({ name, scope: GLOBAL.has(name) ? "global" : "net", value })
+    const [min, max] = bounds[name] ?? [-Infinity, Infinity]
+    entries.push({ name, scope: GLOBAL.has(name) ? "global" : "net", value, min, max })
   }
   entries.push({
     name: FASTOPEN_KEY,

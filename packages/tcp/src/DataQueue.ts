@@ -264,7 +264,7 @@ const queueOutOfOrder = (sock: TcpSock, segment: Segment): void => {
   const isKept = placeOutOfOrder(sock, segment)
   Sack.newBlock(sock, seq, endSeq)
   if (isKept && sock.sackOk) Window.grow(sock, segment)
-  if (!sock.dead) Window.growBuffer(sock, sock.rcvqSpace)
+  if (!sock.dead && sock.parent === null) Window.growBuffer(sock, sock.rcvqSpace)
 }
 
 /** Puts it where it belongs, on its neighbour's buffer where that saves memory; false when all of it is here already. */

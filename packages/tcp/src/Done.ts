@@ -13,6 +13,7 @@ import * as Output from "./Output.ts"
 import * as Points from "./Points.ts"
 import * as SendQueue from "./SendQueue.ts"
 import * as State from "./State.ts"
+import { isAfter } from "./Segment.ts"
 import * as Timers from "./Timers.ts"
 import { RCV_SHUTDOWN, SEND_SHUTDOWN, type TcpSock } from "./TcpSock.ts"
 import { clockMs } from "./Clock.ts"
@@ -150,8 +151,10 @@ export const purgeWrite = (sock: TcpSock): void => {
 export const purgeReceive = (sock: TcpSock): number => {
   let unread = 0
   for (let head = sock.receiveQueue.shift(); head !== null; head = sock.receiveQueue.shift()) {
-    const fin = (head.flags & Tcp.FIN) !== 0 ? 1 : 0
-    unread += (head.endSeq - head.seq - fin) | 0
+    const end = (head.endSeq - ((head.flags & Tcp.FIN) !== 0 ? 1 : 0)) | 0
+    // What came again was read the first time.
+    if (isAfter(end, sock.copiedSeq))
+      unread += (end - (isAfter(head.seq, sock.copiedSeq) ? head.seq : sock.copiedSeq)) | 0
     sock.rmemAlloc -= head.truesize
     Memory.uncharge(sock, head.truesize)
     sock.tcp.host.free(head)

@@ -113,11 +113,11 @@ const timedOut = (request: RequestSock, listen: ListenState, threshold: number, 
   request.expires = now + retryAfter(request)
 }
 
-/** Nanoseconds until the next timeout: 1 s doubled for each one, at most 120 s. */
-const retryAfter = (request: RequestSock): number => {
-  const most = request.net.sysctl.rtoMax * 1_000_000
-  return request.timeouts > 6 ? most : Math.min(TIMEOUT_INIT * (1 << request.timeouts), most)
-}
+const TIMEOUT_MOST = 120_000_000_000
+
+/** Nanoseconds until the next timeout: 1 s doubled for each one, at most TCP_RTO_MAX, whatever tcp_rto_max_ms is. */
+const retryAfter = (request: RequestSock): number =>
+  request.timeouts > 6 ? TIMEOUT_MOST : Math.min(TIMEOUT_INIT * (1 << request.timeouts), TIMEOUT_MOST)
 
 export const backlogRules: ListenRules = {
   start: () => {},

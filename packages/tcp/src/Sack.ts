@@ -90,7 +90,9 @@ export const removeBlocks = (sock: TcpSock): void => {
   blocks.count = kept
 }
 
-/** The out-of-order queue was thrown away: its blocks no longer hold. */
+/** The out-of-order queue was thrown away: its blocks no longer hold, and no duplicate is told of (Linux: tcp_sack_reset). */
 export const forgetBlocks = (sock: TcpSock): void => {
-  if (sock.sackBlocks !== null) sock.sackBlocks.count = 0
+  if (sock.sackBlocks === null) return
+  sock.sackBlocks.count = 0
+  sock.sackBlocks.duplicate = 0
 }

@@ -36,6 +36,7 @@ import { CHECKSUM_NONE, PACKET_HOST, type SkBuff } from "../SkBuff.ts"
 const IPV4 = 0x0800
 /** Linux: TUN_READQ_SIZE, the device's queue length. */
 const QUEUE_LENGTH = 500
+const PAGE = 4096
 /** Room in front of a written packet (Linux: NET_SKB_PAD). */
 const PAD = 64
 /** Most that a kmalloc bucket leaves behind a packet of up to 1,500 bytes. */
@@ -104,6 +105,11 @@ export class Tun implements InterruptHandler {
     return true
   }
 
+  /** Packets were written that the host has not begun with. */
+  get hasWrites(): boolean {
+    return this.written.length > 0
+  }
+
   interrupt(core: Core): void {
     for (let next = this.written.shift(); next !== undefined; next = this.written.shift()) this.receive(core, next)
   }
@@ -143,11 +149,15 @@ export class Tun implements InterruptHandler {
       dev.stats.rxErrors++
       return
     }
-    const skb = Skb.alloc(host, core, PAD, bytes.length + TAIL, PAD + bytes.length)
+    const inHead =
+      PAD + bytes.length < PAGE ? bytes.length : Math.min(bytes.length, PAGE - PAD - host.profile.sharedInfoBytes)
+    const skb = Skb.alloc(host, core, PAD, bytes.length + TAIL, PAD + inHead)
     if (skb === null) {
       dev.stats.rxDropped++
       return
     }
+    // The rest would lie in pages; they are counted for the socket, and not taken from the host's memory.
+    skb.truesize += Math.ceil((bytes.length - inHead) / PAGE) * PAGE
     const at = Skb.put(skb, bytes.length)
     host.world.slab.bytes.set(bytes, at)
     skb.dev = dev
