@@ -209,7 +209,8 @@ const handleError = (core: Core, net: Netns, skb: SkBuff, type: number): boolean
   if (type === Icmp.TYPE_DESTINATION_UNREACHABLE && code === Icmp.CODE_FRAGMENTATION_NEEDED) {
     info = Icmp.nextHopMtu(bytes, skb.data)
     if (info === 0) info = plateau(Ipv4.totalLength(bytes, inner))
-    Route.updatePmtu(net, Ipv4.destination(bytes, inner), info, core.time)
+    // TCP looks first whether the packet can be one of its own.
+    if (bytes[inner + 9] !== Ipv4.PROTOCOL_TCP) Route.updatePmtu(net, Ipv4.destination(bytes, inner), info, core.time)
   }
   const protocol = skb.host.protocols[bytes[inner + 9]!]
   if (protocol !== undefined) protocol.error(core, net, skb, inner, quoted, type, code, info)

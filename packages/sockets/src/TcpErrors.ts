@@ -4,10 +4,12 @@
  */
 import { errnoOf, isFatal } from "@darkfiber/kernel-net/IcmpErrno"
 import { PMTUDISC_DONT } from "@darkfiber/kernel-net/IpOutput"
+import * as Route from "@darkfiber/kernel-net/Route"
 import type { SkBuff } from "@darkfiber/kernel-net/SkBuff"
 import * as Counters from "@darkfiber/tcp/Counters"
 import { KIND_SOCK } from "@darkfiber/tcp/Endpoint"
 import * as IcmpError from "@darkfiber/tcp/IcmpError"
+import * as State from "@darkfiber/tcp/State"
 import type { TcpNet } from "@darkfiber/tcp/TcpNet"
 import type { TcpSock } from "@darkfiber/tcp/TcpSock"
 import * as Icmp from "@darkfiber/wire/Icmp"
@@ -46,6 +48,10 @@ export const receive = (
   }
   const sock = found as TcpSock
   const sk = sock.owner as TcpKernelSock
+  if (fragmentation) {
+    if (sock.state === State.LISTEN || sock.state === State.CLOSE || !IcmpError.isAboutSent(sock, seq)) return
+    Route.updatePmtu(sk.net, sock.remoteAddress, info, glue.core.time)
+  }
   spin(glue.core, sk)
   if (sk.owned) {
     // A system call holds the socket: the message is lost, a path MTU is seen at the next route look-up.

@@ -352,7 +352,7 @@ export const addSyn = (sock: TcpSock, segment: Segment): boolean => {
   if (segment.endSeq === sock.rcvNxt) return false
   segment.seq = sock.rcvNxt
   segment.flags &= ~Tcp.SYN
-  sock.segsIn += segment.gsoSegments
+  sock.segsIn = segment.gsoSegments
   sock.dataSegsIn += segment.gsoSegments
   const hasFin = (segment.flags & Tcp.FIN) !== 0
   queueReceive(sock, segment)

@@ -12,6 +12,12 @@ import { CA_OPEN, INFINITE_SSTHRESH, type TcpSock, packetsInFlight } from "./Tcp
 import { clockMs } from "./Clock.ts"
 import { setCaState } from "./Congestion.ts"
 
+/** TCP_TIMEOUT_FALLBACK. */
+const TIMEOUT_FALLBACK_US = 3_000_000
+
+/** An older echo is none of ours. */
+const ECHO_MS_MAX = 2_147_483
+
 /** Congestion control, buffers and windows of a connection that is now established (Linux: tcp_init_transfer). */
 export const finishTransfer = (sock: TcpSock): void => {
   const host = sock.tcp.host
@@ -25,8 +31,9 @@ export const finishTransfer = (sock: TcpSock): void => {
   Window.initBuffer(sock, host.now())
   SendBuffer.expandSndbuf(sock)
   if (sock.srttUs === 0) {
-    sock.rtoUs = Timers.initialTimeoutMs * 1000
-    sock.mdevUs = Timers.initialTimeoutMs * 1000
+    // The handshake gave no RTT, so it was retransmitted: more patience than at first (RFC 6298 §5.7).
+    sock.rtoUs = TIMEOUT_FALLBACK_US
+    sock.mdevUs = TIMEOUT_FALLBACK_US
   }
   if (sock.options.keepOpen !== 0) Timers.armKeepalive(sock, Timers.keepaliveTime(sock))
 }
@@ -39,6 +46,13 @@ export const finishConnect = (sock: TcpSock): void => {
   sock.lsndtimeMs = clockMs(sock)
   sock.lrcvtimeMs = sock.lsndtimeMs
   if (packetsInFlight(sock) === 0 && sock.caState !== CA_OPEN) setCaState(sock, CA_OPEN)
+}
+
+/** The SYN-ACK gave no RTT because it was sent again or was a cookie: the timestamp that the ACK echoes does, if there is one. */
+export const timestampRtt = (sock: TcpSock): void => {
+  if (!sock.sawTstamp || sock.rcvTsecr === 0) return
+  const elapsed = (clockMs(sock) - sock.rcvTsecr) | 0
+  if (elapsed >= 0 && elapsed <= ECHO_MS_MAX) synackRtt(sock, Math.max(1, elapsed) * 1000)
 }
 
 /** A child of a listener took its first RTT from its SYN-ACK (Linux: tcp_synack_rtt_meas). */

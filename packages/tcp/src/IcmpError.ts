@@ -40,11 +40,8 @@ export const unreachable = (
   }
   const sock = endpoint as TcpSock
   if (sock.state === State.CLOSE || sock.state === State.LISTEN) return
+  if (!isAboutSent(sock, seq)) return
   const fastOpen = sock.fastOpenRsk
-  if (!isBetween(seq, fastOpen === null ? sock.sndUna : fastOpen.sntIsn, sock.sndNxt)) {
-    sock.net.count(Counters.OUT_OF_WINDOW_ICMPS)
-    return
-  }
   // A Fast Open socket that was accepted is treated as a connected one.
   const isAccepted = fastOpen !== null && sock.parent === null
   if ((sock.state === State.SYN_SENT || sock.state === State.SYN_RECV) && !isAccepted) {
@@ -57,6 +54,14 @@ export const unreachable = (
   }
   // Later it may pass; it is what ETIMEDOUT would become.
   sock.softError = errno
+}
+
+/** Whether the quoted segment may be on its way; any other is counted and means nothing (RFC 5927 §4.1). */
+export const isAboutSent = (sock: TcpSock, seq: number): boolean => {
+  const fastOpen = sock.fastOpenRsk
+  if (isBetween(seq, fastOpen === null ? sock.sndUna : fastOpen.sntIsn, sock.sndNxt)) return true
+  sock.net.count(Counters.OUT_OF_WINDOW_ICMPS)
+  return false
 }
 
 /** A router wants smaller packets; the route's MTU is already lower (Linux: tcp_v4_mtu_reduced, tcp_simple_retransmit). */

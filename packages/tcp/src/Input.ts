@@ -370,6 +370,7 @@ const synReceivedAck = (sock: TcpSock, segment: Segment): void => {
   sock.delivered++
   const request = sock.fastOpenRsk
   if (request === null) {
+    if (sock.srttUs === 0) Establish.timestampRtt(sock)
     Undo.trySyn(sock)
     sock.retransStampMs = 0
     Establish.finishTransfer(sock)

@@ -1,43 +1,13 @@
 /**
- * What is marked lost, by whom: by RFC 6675's count of SACKed segments (tcp_recovery = 0), by NewReno without SACK, by the
- * timeout. RACK's marks are Rack.ts (Linux: tcp_mark_skb_lost and its callers, net/ipv4/tcp_input.c, tcp_recovery.c).
+ * What is marked lost, by whom: by NewReno without SACK, by the timeout, for its size. RACK's marks are Rack.ts (Linux:
+ * tcp_mark_skb_lost and its callers, net/ipv4/tcp_input.c, tcp_recovery.c).
  */
 import * as Counters from "./Counters.ts"
 import * as Rack from "./Rack.ts"
 import * as RenoSack from "./RenoSack.ts"
 import * as SendQueue from "./SendQueue.ts"
-import { CA_RECOVERY, type TcpSock, highestSackSeq } from "./TcpSock.ts"
-import { LOST, SACKED_ACKED, isAfter } from "./Segment.ts"
-
-/** Segments with more than `packets` SACKed ones above them are lost (RFC 6675 §4; Linux: tcp_mark_head_lost). */
-const markHeadLost = (sock: TcpSock, packets: number, onlyHead: boolean): void => {
-  let count = 0
-  for (let segment = sock.rtxQueue.head; segment !== null; segment = segment.next) {
-    if ((segment.sacked & SACKED_ACKED) !== 0) {
-      count += segment.gsoSegments
-      if (count > packets) return
-    } else if ((segment.sacked & LOST) === 0) {
-      Rack.markLost(sock, segment)
-    }
-    if (onlyHead) return
-  }
-}
-
-/**
- * The scoreboard of RFC 6675 (Linux: tcp_update_scoreboard).
- *
- * @param isEntry Recovery begins now: then the head at least is lost
- */
-export const updateScoreboard = (sock: TcpSock, isEntry: boolean): void => {
-  if (!sock.sackOk) return
-  const above = sock.sackedOut - sock.reordering
-  if (above >= 0) markHeadLost(sock, above, false)
-  else if (isEntry) markHeadLost(sock, 1, true)
-}
-
-/** Enough is SACKed above what is acknowledged to take the head as lost at once (Linux: tcp_force_fast_retransmit). */
-export const isHoleOld = (sock: TcpSock): boolean =>
-  isAfter(highestSackSeq(sock), (sock.sndUna + sock.reordering * sock.mssCache) | 0)
+import { CA_RECOVERY, type TcpSock } from "./TcpSock.ts"
+import { LOST, SACKED_ACKED } from "./Segment.ts"
 
 /** Without SACK: the first segment, by enough duplicates or by a partial ACK (RFC 6582; Linux: tcp_newreno_mark_lost). */
 export const markNewReno = (sock: TcpSock, advanced: boolean): void => {
@@ -70,10 +40,9 @@ export const markTimedOut = (sock: TcpSock): void => {
   } else if (!sock.sackOk) {
     RenoSack.reset(sock)
   }
-  const isRack = Rack.isOn(sock)
   for (let segment = head; segment !== null; segment = segment.next) {
     if (isReneging) segment.sacked &= ~SACKED_ACKED
-    else if (isRack && segment !== head && Rack.remainingUs(sock, segment, 0) > 0) continue
+    else if (segment !== head && Rack.remainingUs(sock, segment, 0) > 0) continue
     Rack.markLost(sock, segment)
   }
   sock.retransmitHint = null

@@ -14,14 +14,11 @@ import { isSentAfter } from "./Rate.ts"
 import { LOST, RETRANS, SACKED_ACKED, SACKED_RETRANS, type Segment, isBefore } from "./Segment.ts"
 import { CA_RECOVERY, PENDING_REO_TIMEOUT, type TcpSock } from "./TcpSock.ts"
 
-/** Bits of net.ipv4.tcp_recovery. */
-const LOSS_DETECTION = 1
+/** Bits of net.ipv4.tcp_recovery; 1, which once chose RACK, means nothing (since 6.17). */
 const STATIC_WINDOW = 2
 const NO_DUPTHRESH = 4
 /** Recoveries without a D-SACK after which the window is back at one step (TCP_RACK_RECOVERY_THRESH). */
 export const RECOVERIES_MAX = 16
-
-export const isOn = (sock: TcpSock): boolean => (sock.net.sysctl.recovery & LOSS_DETECTION) !== 0
 
 /** Marks a segment lost; one that was sent again is to be sent once more (Linux: tcp_mark_skb_lost). */
 export const markLost = (sock: TcpSock, segment: Segment): void => {

@@ -5,6 +5,7 @@
  * The time is the longer of that in which the data was sent and that in which it was acknowledged. A sample from a window
  * in which the application had nothing to send says only that the path can do at least that much.
  */
+import * as Tcp from "@darkfiber/wire/Tcp"
 import type { AckSample } from "./AckSample.ts"
 import { type Segment, isAfter, RETRANS, SACKED_ACKED } from "./Segment.ts"
 import { type TcpSock, packetsInFlight } from "./TcpSock.ts"
@@ -15,7 +16,8 @@ export const isSentAfter = (time: number, otherTime: number, end: number, otherE
 
 /** A segment leaves: notes how things stand (Linux: tcp_rate_skb_sent). */
 export const segmentSent = (sock: TcpSock, segment: Segment): void => {
-  if (sock.packetsOut === 0) {
+  // A SYN makes no sample.
+  if (sock.packetsOut === 0 && (segment.flags & Tcp.SYN) === 0) {
     sock.windowSentAt = segment.sentAt
     sock.deliveredAt = segment.sentAt
   }

@@ -1,6 +1,6 @@
 /**
  * Loss recovery: the states Open, Disorder, CWR, Recovery and Loss, and what an ACK that is out of the ordinary makes of
- * them (RFC 5681 §3.2, RFC 6582, RFC 6675, RFC 8985; Linux: tcp_fastretrans_alert, net/ipv4/tcp_input.c).
+ * them (RFC 5681 §3.2, RFC 6582, RFC 8985; Linux: tcp_fastretrans_alert, net/ipv4/tcp_input.c).
  *
  * ```
  *             dup ACK / SACK            something is lost: Rack, LossMarks
@@ -49,9 +49,8 @@ const tryToOpen = (sock: TcpSock, flag: number): void => {
   if (sock.caState !== CA_CWR) Undo.tryKeepOpen(sock)
 }
 
-/** Loss is proven, or by RFC 6675 there are enough duplicates (Linux: tcp_time_to_recover). */
-const isTimeToRecover = (sock: TcpSock): boolean =>
-  sock.lostOut > 0 || (!Rack.isOn(sock) && sock.sackedOut + 1 > sock.reordering)
+/** Something is known to be lost (Linux: tcp_time_to_recover). */
+const isTimeToRecover = (sock: TcpSock): boolean => sock.lostOut > 0
 
 /** Linux: tcp_identify_packet_loss. The flags of the ACK, with what this changes in them. */
 const identifyLoss = (sock: TcpSock, given: number): number => {
@@ -59,7 +58,7 @@ const identifyLoss = (sock: TcpSock, given: number): number => {
   if (sock.rtxQueue.head === null) return flag
   if (!sock.sackOk) {
     LossMarks.markNewReno(sock, (flag & Flags.SND_UNA_ADVANCED) !== 0)
-  } else if (Rack.isOn(sock)) {
+  } else {
     const before = sock.retransOut
     if (Rack.markLostByTime(sock)) flag &= ~Flags.SET_XMIT_TIMER
     if (before > sock.retransOut) flag |= Flags.LOST_RETRANS
@@ -100,8 +99,6 @@ export const fastRetransAlert = (sock: TcpSock, priorUna: number, duplicates: nu
   }
   if (sock.caState === CA_OPEN) sock.retransStampMs = 0
   else if (!isBefore(sock.sndUna, sock.highSeq) && leavesState(sock)) return Loss.SEND_NONE
-  let marksHead = duplicates > 0 || ((flag & Flags.DATA_SACKED) !== 0 && LossMarks.isHoleOld(sock))
-  let isEntry = false
   switch (sock.caState) {
     case CA_RECOVERY: {
       if ((flag & Flags.SND_UNA_ADVANCED) === 0) {
@@ -109,7 +106,6 @@ export const fastRetransAlert = (sock: TcpSock, priorUna: number, duplicates: nu
       } else {
         const partial = Undo.tryPartial(sock, priorUna)
         if (partial === Undo.WAITING) return Loss.SEND_NONE
-        if (partial === Undo.LOST_HOLE) marksHead = LossMarks.isHoleOld(sock)
       }
       if (Undo.tryDsack(sock)) Undo.tryKeepOpen(sock)
       alert.flag = identifyLoss(sock, alert.flag)
@@ -126,15 +122,12 @@ export const fastRetransAlert = (sock: TcpSock, priorUna: number, duplicates: nu
       alert.flag = identifyLoss(sock, alert.flag)
       if (isInLoss(sock) && (alert.flag & Flags.LOST_RETRANS) === 0) return send
       if (!disorder(sock, duplicates, alert, isEce)) return send
-      isEntry = true
       break
     }
     default:
       if (!disorder(sock, duplicates, alert, isEce)) return Loss.SEND_NONE
-      isEntry = true
       break
   }
-  if (!Rack.isOn(sock) && marksHead) LossMarks.updateScoreboard(sock, isEntry)
   return Loss.SEND_LOST
 }
 

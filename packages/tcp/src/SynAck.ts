@@ -216,6 +216,8 @@ const inheritSequence = (child: TcpSock, request: RequestSock): void => {
   child.rttSeq = sndNxt
   child.totalRetrans = request.retransmits
   child.savedSyn = request.savedSyn
+  // The SYN.
+  child.segsIn = 1
   const now = clockMs(child)
   if (request.retransmits > 0) {
     // Unless the ACK echoes the first SYN-ACK's time, the path loses: a small first window (Undo.trySyn).

@@ -83,9 +83,7 @@ const settleOptions = (sock: TcpSock, segment: Segment): void => {
     sock.rcvWscale = 0
     sock.windowClamp = Math.min(sock.windowClamp, 65_535)
   }
-  const mss = options.mss === 0 ? 536 : options.mss
-  const user = sock.options.userMss
-  sock.mssClamp = user !== 0 && user < mss ? user : mss
+  takeMss(sock)
   if (sock.tstampOk) {
     sock.headerLength = 20 + Options.md5Bytes(sock) + Options.TIMESTAMP_BYTES
     sock.advmss -= Options.TIMESTAMP_BYTES
@@ -99,10 +97,20 @@ const settleOptions = (sock: TcpSock, segment: Segment): void => {
   Output.syncMss(sock, sock.pmtu)
 }
 
+/** The peer's segment size, or the user's if it is smaller. */
+const takeMss = (sock: TcpSock): void => {
+  const { mss } = sock.tcp.received
+  const user = sock.options.userMss
+  sock.mssClamp = mss === 0 ? 536 : mss
+  if (user !== 0 && user < sock.mssClamp) sock.mssClamp = user
+}
+
 /** SYN-ACK to our SYN: ESTABLISHED, and the third ACK. */
 const synAck = (sock: TcpSock, segment: Segment): void => {
   const host = sock.tcp.host
   Ecn.receiveSynAck(sock, segment)
+  // The first pacing rate goes by it.
+  takeMss(sock)
   sock.sndWl1 = segment.seq
   Undo.trySyn(sock)
   Ack.receive(sock, segment, Flags.SLOWPATH)

@@ -34,7 +34,7 @@ export class TcpSysctl {
   dsack = 1
   reordering = 3
   maxReordering = 300
-  /** Bits: 1 RACK (0: RFC 6675), 2 a reordering window that stays, 4 no count of duplicates in it. */
+  /** Bits: 2 a reordering window that stays, 4 no count of duplicates in it. */
   recovery = 1
   /** 3, 4: tail loss probe; 0: none. */
   earlyRetrans = 3

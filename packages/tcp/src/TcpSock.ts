@@ -552,11 +552,11 @@ export class TcpSock extends Endpoint implements TimerOwner {
     this.congestion = congestion
     this.congestionState = null
     this.windowSentAt = 0
-    this.deliveredAt = 0
+    this.deliveredAt = -1
     this.appLimited = 0
     this.rateDelivered = 0
     this.rateIntervalUs = 0
-    this.rateAppLimited = false
+    this.rateAppLimited = true
     this.chronoKind = 0
     this.chronoStartMs = 0
     this.busyMs = 0
