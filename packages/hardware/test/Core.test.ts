@@ -14,7 +14,6 @@ import {
   SOFTIRQ,
   STEP_IDLE,
   STEP_MORE,
-  USER,
   SYSTEM,
   type TaskSource
 } from "../src/cpu/Core.ts"
@@ -388,57 +387,6 @@ describe("soft IRQ limits", () => {
       bench.log.map(([what]) => what),
       ["soft", "soft", "soft", "ksoftirqd", "ksoftirqd"]
     )
-  })
-
-  it("a step of user code that is asked for its core ends at the interrupt or the kick, and what is left is not booked", () => {
-    for (const cuts of [true, false]) {
-      for (const by of ["interrupt", "kick"]) {
-        const bench = new Bench(1, 100)
-        const core = bench.cores[0]!
-        const seen: Array<readonly [number, number]> = []
-        let steps = 0
-        core.tasks = {
-          step: (on) => {
-            seen.push([steps, on.time])
-            if (++steps > 2) return STEP_IDLE
-            on.userMode(true)
-            on.charge(1000)
-            on.userMode(false)
-            on.needResched = false
-            return STEP_MORE
-          },
-          wakeKsoftirqd: () => {}
-        }
-        core.preemption = {
-          arrive: () => void (core.needResched = true),
-          cut: (_on, left) => {
-            assert.equal(left, 600)
-            return cuts
-          }
-        }
-        const line = core.requestIrq({
-          interrupt: (on) => {
-            on.charge(50)
-            on.needResched = true
-          }
-        })
-        const device = new Device(bench.island, (_index, now) => core.raiseIrq(line, now))
-        if (by === "interrupt") device.schedule(400, device.slot, KIND_OWN, 0, 0)
-        else core.kick(400)
-        core.kick(0)
-        bench.world.run(5000)
-        const handler = by === "kick" ? 0 : 50
-        const second = (cuts ? 400 : 1000) + handler
-        assert.deepEqual(seen, [
-          [0, 0],
-          [1, second],
-          [2, second + 1000]
-        ])
-        core.settle(5000)
-        assert.equal(core.usage[USER], cuts ? 1400 : 2000)
-        bench.checkUsage(5000)
-      }
-    }
   })
 
   it("need_resched ends the rounds early", () => {
