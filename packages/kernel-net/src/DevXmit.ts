@@ -95,7 +95,7 @@ export const flowHash = (skb: SkBuff): number => {
 /** Linux: __dev_xmit_skb. */
 const devXmitSkb = (core: Core, skb: SkBuff, qdisc: Qdisc): number => {
   core.lock(qdisc.lock)
-  if (!qdisc.dev.isUp() || !qdisc.dev.carrier) {
+  if (!qdisc.dev.isUp() || qdisc.dev.isClosed) {
     if (skb.host.profile.noopCountsDropped) qdisc.dev.stats.txDropped++
     skb.host.dropSkb(core, skb, Drops.QDISC_DROP)
     core.unlock(qdisc.lock)

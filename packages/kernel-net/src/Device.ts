@@ -111,6 +111,7 @@ export const up = (dev: NetDevice): void => {
   if (dev.isUp()) return
   dev.flags |= IFF_UP
   if (dev.carrier) dev.flags |= IFF_RUNNING
+  dev.isClosed = !dev.carrier
   if (!dev.activated) {
     dev.activated = true
     if (!dev.hasRoot) attachQdiscs(dev)
@@ -149,15 +150,19 @@ export const crash = (dev: NetDevice, reason: number): void => {
   dev.net.host.neighbours.flush(null, dev, reason)
 }
 
-/**
- * Light on the cable has come or gone: without it the queues are emptied and take nothing (Linux: netif_carrier_on,
- * netif_carrier_off, dev_deactivate's noop_qdisc). linkwatch's delay of up to a second is not modelled.
- */
+/** Light on the cable has come or gone; what follows from it may take until LinkWatch lets it. Linux: netif_carrier_on, _off */
 export const setCarrier = (dev: NetDevice, on: boolean): void => {
   if (dev.carrier === on) return
   dev.carrier = on
-  if (!on && dev.isUp()) purgeQdiscs(null, dev, Drops.QDISC_DROP)
-  if (dev.isUp()) dev.flags = on ? dev.flags | IFF_RUNNING : dev.flags & ~IFF_RUNNING
+  dev.net.host.linkWatch.fire(dev)
+}
+
+/** Queues are opened, or emptied and closed; others hear of it. Linux: linkwatch_do_dev, dev_activate, dev_deactivate */
+export const carrierNoticed = (core: Core | null, dev: NetDevice): void => {
+  if (!dev.isUp()) return
+  dev.isClosed = !dev.carrier
+  if (dev.isClosed) purgeQdiscs(core, dev, Drops.QDISC_DROP)
+  dev.flags = dev.carrier ? dev.flags | IFF_RUNNING : dev.flags & ~IFF_RUNNING
   tell(Notify.CHANGE, dev)
 }
 

@@ -25,6 +25,7 @@ import { DataMemory, PageFrags } from "./DataMemory.ts"
 import * as Device from "./Device.ts"
 import { DeviceChain } from "./DeviceNotifier.ts"
 import { ENOMEM } from "./Errno.ts"
+import { LinkWatch } from "./LinkWatch.ts"
 import { NeighbourTable } from "./NeighbourTable.ts"
 import { Netns } from "./Netns.ts"
 import { KFREE_SKB } from "./Points.ts"
@@ -74,6 +75,7 @@ export class Host extends Schedulable {
   /** At boot; modules add theirs in the tables. */
   readonly sysctlDefaults: Sysctl.SysctlDefaults
   readonly timers: HostTimers
+  readonly linkWatch: LinkWatch
   /** Per core, by its index. */
   readonly softnet: ReadonlyArray<SoftnetData>
   netns: ReadonlyArray<Netns>
@@ -147,6 +149,7 @@ export class Host extends Schedulable {
     const { hz, timerRounding } = options.profile
     const timers = `${this.name}/${this.incarnation}/timers`
     this.timers = new HostTimers(this.island, timers, this.cores, { hz, rounding: timerRounding })
+    this.linkWatch = new LinkWatch(this, Device.carrierNoticed)
     this.packetTypes = new SmallMap()
     this.protocols = []
     this.offloads = []

@@ -70,6 +70,8 @@ export interface DeviceOps {
   readonly local: boolean
   /** The largest MTU it takes; 65,535 when left out (Linux: dev->max_mtu). */
   readonly mtuMax?: number
+  /** On top of another device, or bound to one (veth): its carrier is no news from a cable (Linux: dev_get_iflink). */
+  readonly isStacked?: boolean
   /** Made by software and gone with its namespace (veth, bridge ...). */
   readonly virtual?: boolean
   /** Visits packets the driver itself holds (GRO). */
@@ -114,7 +116,10 @@ export class NetDevice {
   activated: boolean
   /** True while the driver has no room: the queue is stopped (Linux: netif_tx_stop_queue). */
   readonly stopped: Array<boolean>
+  /** Light on the cable, or what stands for it. */
   carrier: boolean
+  /** Its queues take nothing, because it had no carrier when that was last looked at (Linux: noop_qdisc). */
+  isClosed: boolean
   rxHandler: RxHandler | null
   /** The bridge it is a port of. */
   master: NetDevice | null
@@ -160,6 +165,7 @@ export class NetDevice {
     this.activated = false
     this.stopped = Array.from({ length: queues }, () => false)
     this.carrier = true
+    this.isClosed = false
     this.rxHandler = null
     this.master = null
     this.taps = []

@@ -52,15 +52,15 @@ for (const profile of profiles) {
         const send = (core: Core) => sock.send(core, ip(B), 9000, new Uint8Array(10), 0, 10)
         const results: Array<number> = []
         a.scripts[0]!.at(1000, (core) => results.push(send(core)))
-        a.scripts[0]!.at(500_000_000, (core) => {
-          // Behind the routes' back: they would refuse first.
+        a.scripts[0]!.at(3_500_000_000, (core) => {
+          // Long after the light has come (LinkWatch), and behind the routes' back: they would refuse first.
           if (end === "dark") Device.setCarrier(dev, false)
           else dev.flags &= ~IFF_UP
           results.push(send(core))
         })
-        world.run(499_000_000)
+        world.run(3_499_000_000)
         const before = { ...account(world), errors: a.host.init.mib[Snmp.UDP_SNDBUF_ERRORS] }
-        world.run(1e9)
+        world.run(4e9)
         assert.deepEqual(results, [10, 10])
         const after = account(world)
         assert.equal(after.dropped - before.dropped, 1)

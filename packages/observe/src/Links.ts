@@ -7,6 +7,7 @@ import {
   IFF_MULTICAST,
   IFF_NOARP,
   IFF_PROMISC,
+  IFF_RUNNING,
   type NetDevice
 } from "@darkfiber/kernel-net/NetDevice"
 import type { Netns } from "@darkfiber/kernel-net/Netns"
@@ -51,7 +52,7 @@ export const record = (dev: NetDevice): LinkRecord => {
 const flagNames = (dev: NetDevice): ReadonlyArray<string> => {
   const { flags } = dev
   const names: Array<string> = []
-  if (dev.isUp() && !dev.carrier) names.push("NO-CARRIER")
+  if (dev.isUp() && (flags & IFF_RUNNING) === 0) names.push("NO-CARRIER")
   if ((flags & IFF_LOOPBACK) !== 0) names.push("LOOPBACK")
   if ((flags & IFF_BROADCAST) !== 0) names.push("BROADCAST")
   if ((flags & IFF_MULTICAST) !== 0) names.push("MULTICAST")
@@ -68,7 +69,7 @@ const flagNames = (dev: NetDevice): ReadonlyArray<string> => {
 const operState = (dev: NetDevice, peer: NetDevice | null): LinkRecord["state"] => {
   if ((dev.flags & IFF_LOOPBACK) !== 0) return dev.isUp() ? "UNKNOWN" : "DOWN"
   if (!dev.isUp()) return "DOWN"
-  if (dev.carrier) return "UP"
+  if ((dev.flags & IFF_RUNNING) !== 0) return "UP"
   return peer === null ? "DOWN" : "LOWERLAYERDOWN"
 }
 

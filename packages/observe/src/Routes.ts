@@ -4,6 +4,7 @@ import * as Fib from "@darkfiber/kernel-net/Fib"
 import type { FibInfo } from "@darkfiber/kernel-net/Fib"
 import { type Neighbour } from "@darkfiber/kernel-net/Neighbour"
 import type { NetDevice } from "@darkfiber/kernel-net/NetDevice"
+import { IFF_RUNNING } from "@darkfiber/kernel-net/NetDevice"
 import type { Netns } from "@darkfiber/kernel-net/Netns"
 import * as Route from "@darkfiber/kernel-net/Route"
 import type { NeighbourRecord, NeighbourState, RouteRecord, RouteResult, RouteType } from "./RouteText.ts"
@@ -46,7 +47,7 @@ export const record = (info: FibInfo): RouteRecord => ({
   metrics: info.metrics,
   flags: info.dead
     ? ["dead", "linkdown"]
-    : info.dev !== null && info.dev.isUp() && !info.dev.carrier
+    : info.dev !== null && info.dev.isUp() && (info.dev.flags & IFF_RUNNING) === 0
       ? ["linkdown"]
       : []
 })

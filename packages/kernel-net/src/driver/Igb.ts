@@ -88,6 +88,8 @@ export class Igb implements CarrierListener {
       (nic.options.checksumOffload ? FEATURE_CHECKSUM : 0) |
       (nic.options.tso ? FEATURE_TSO : 0)
     this.dev.priv = this
+    // Dark until it has been opened and light has come (Linux: igb_probe).
+    this.dev.carrier = false
     this.skip = NOTHING
     this.opened = false
     this.ringPages = new PageRuns()

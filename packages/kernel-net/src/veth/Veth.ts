@@ -50,6 +50,7 @@ class VethEnd {
 const ops: DeviceOps = {
   kind: "veth",
   local: false,
+  isStacked: true,
   virtual: true,
   open: (dev: NetDevice): void => {
     const peer = peerOf(dev)
