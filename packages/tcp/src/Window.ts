@@ -63,7 +63,8 @@ export const selectInitial = (
   const most = clamp === 0 ? 65_535 << MAX_WSCALE : clamp
   let room = Math.max(0, Math.min(available, most))
   if (room > mss) room -= room % mss
-  let window = sysctl.workaroundSignedWindows !== 0 ? Math.min(room, MAX_TCP_WINDOW) : Math.min(room, 65_535)
+  // All of it, though the header of a SYN can say no more than 65,535.
+  let window = sysctl.workaroundSignedWindows !== 0 ? Math.min(room, MAX_TCP_WINDOW) : room
   if (segments > 0) {
     const count = mss > 1460 ? Math.max(Math.floor((1460 * segments) / mss), 2) : segments
     window = Math.min(window, count * mss)
