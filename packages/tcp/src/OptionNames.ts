@@ -14,6 +14,9 @@ export const TCP_INFO = 11
 export const TCP_QUICKACK = 12
 export const TCP_CONGESTION = 13
 export const TCP_MD5SIG = 14
+export const TCP_THIN_LINEAR_TIMEOUTS = 16
+/** Taken and without effect (since Linux 4.19). */
+export const TCP_THIN_DUPACK = 17
 export const TCP_USER_TIMEOUT = 18
 export const TCP_FASTOPEN = 23
 export const TCP_TIMESTAMP = 24

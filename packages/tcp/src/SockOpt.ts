@@ -26,6 +26,8 @@ import {
   TCP_SYNCNT,
   TCP_TIMESTAMP,
   TCP_USER_TIMEOUT,
+  TCP_THIN_DUPACK,
+  TCP_THIN_LINEAR_TIMEOUTS,
   TCP_WINDOW_CLAMP
 } from "./OptionNames.ts"
 import * as Window from "./Window.ts"
@@ -56,6 +58,12 @@ export const set = (sock: TcpSock, option: number, value: number): number => {
       if (value !== 0 && !isWithin(value, 88, 32_767)) return -EINVAL
       sock.ownOptions().userMss = value
       return 0
+    case TCP_THIN_LINEAR_TIMEOUTS:
+      if (!isWithin(value, 0, 1)) return -EINVAL
+      sock.ownOptions().thinLinear = value
+      return 0
+    case TCP_THIN_DUPACK:
+      return isWithin(value, 0, 1) ? 0 : -EINVAL
     case TCP_KEEPIDLE:
       return setKeepIdle(sock, value)
     case TCP_KEEPINTVL:
@@ -129,6 +137,10 @@ export const get = (sock: TcpSock, option: number): number => {
       return sock.windowClamp
     case TCP_QUICKACK:
       return Pingpong.isOn(sock) ? 0 : 1
+    case TCP_THIN_LINEAR_TIMEOUTS:
+      return options.thinLinear
+    case TCP_THIN_DUPACK:
+      return 0
     case TCP_USER_TIMEOUT:
       return options.userTimeoutMs
     case TCP_NOTSENT_LOWAT:

@@ -11,6 +11,8 @@ export class SockOptions {
   keepaliveProbes = 0
   /** TCP_SYNCNT, 0: the sysctl's. */
   synRetries = 0
+  /** TCP_THIN_LINEAR_TIMEOUTS. 1 or 0. */
+  thinLinear = 0
   /** TCP_USER_TIMEOUT, ms; 0: none. */
   userTimeoutMs = 0
   /** TCP_LINGER2, seconds; 0: the sysctl's; below 0: no FIN_WAIT2 for orphans. */

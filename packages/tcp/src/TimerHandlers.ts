@@ -174,7 +174,8 @@ const isThin = (sock: TcpSock): boolean => sock.packetsOut < 4 && sock.sndSsthre
 /** Doubles the RTO and arms the timer; thin streams and the first SYN timeouts stay linear where the sysctls say so. */
 const resetTimeout = (sock: TcpSock): void => {
   const sysctl = sock.net.sysctl
-  const isLinear = sysctl.thinLinearTimeouts !== 0 && sock.state === State.ESTABLISHED
+  const mayBeLinear = sysctl.thinLinearTimeouts !== 0 || sock.options.thinLinear !== 0
+  const isLinear = mayBeLinear && sock.state === State.ESTABLISHED
   if (isLinear && isThin(sock) && sock.retransmits <= THIN_RETRIES) {
     sock.backoff = 0
     Rtt.setRto(sock)
