@@ -24,6 +24,7 @@ import {
   bandwidthOf,
   bdp,
   inflight,
+  inNetAtDeparture,
   initPacingRate,
   maxBandwidth,
   minTsoSegments,
@@ -144,11 +145,12 @@ const isPhaseOver = (sock: TcpSock, state: BbrState, sample: AckSample): boolean
   const isFullLength = Math.floor((sock.deliveredAt - state.cycleAt) / 1000) > state.minRttUs
   if (state.pacingGain === UNIT) return isFullLength
   const bandwidth = maxBandwidth(state)
+  const inNet = inNetAtDeparture(sock, state, sample.priorInFlight)
   if (state.pacingGain > UNIT) {
-    const isFilled = sample.priorInFlight >= inflight(sock, state, bandwidth, state.pacingGain)
+    const isFilled = inNet >= inflight(sock, state, bandwidth, state.pacingGain)
     return isFullLength && (sample.losses > 0 || isFilled)
   }
-  return isFullLength || sample.priorInFlight <= inflight(sock, state, bandwidth, UNIT)
+  return isFullLength || inNet <= inflight(sock, state, bandwidth, UNIT)
 }
 
 /** Three rounds without a quarter more: STARTUP has filled the pipe (Linux: bbr_check_full_bw_reached). */
@@ -169,9 +171,9 @@ const checkDrain = (sock: TcpSock, state: BbrState): void => {
     state.cwndGain = HIGH_GAIN
     sock.sndSsthresh = inflight(sock, state, maxBandwidth(state), UNIT)
   }
-  if (state.mode === DRAIN && packetsInFlight(sock) <= inflight(sock, state, maxBandwidth(state), UNIT)) {
-    enterProbeBw(sock, state)
-  }
+  if (state.mode !== DRAIN) return
+  const inNet = inNetAtDeparture(sock, state, packetsInFlight(sock))
+  if (inNet <= inflight(sock, state, maxBandwidth(state), UNIT)) enterProbeBw(sock, state)
 }
 
 const checkProbeRttDone = (sock: TcpSock, state: BbrState): void => {
@@ -249,7 +251,7 @@ const setCwnd = (sock: TcpSock, state: BbrState, sample: AckSample, bandwidth: n
   const acked = sample.ackedSacked
   if (acked > 0 && !recoverCwnd(sock, state, sample)) {
     const gain = state.cwndGain
-    const target = quantize(sock, state, bdp(state, bandwidth, gain) + aggregationCwnd(state), gain)
+    const target = quantize(sock, state, bdp(state, bandwidth, gain) + aggregationCwnd(state))
     let cwnd = sock.sndCwnd
     if (state.fullBandwidthReached) cwnd = Math.min(cwnd + acked, target)
     else if (cwnd < target || sock.delivered < INITIAL_CWND) cwnd += acked

@@ -2,6 +2,7 @@
  * What BBR knows of a path, and what follows from it: bandwidth, bandwidth-delay product, pacing rate, cwnd target (Linux:
  * net/ipv4/tcp_bbr.c). Bandwidths are segments a microsecond times 2^24, gains are in 1/256.
  */
+import * as Pacing from "./Pacing.ts"
 import { INFINITE_RTT, type TcpSock } from "./TcpSock.ts"
 import { WindowedMin } from "./WindowedMin.ts"
 
@@ -112,11 +113,18 @@ export const bdp = (state: BbrState, bandwidth: number, gain: number): number =>
     : Math.ceil(Math.floor((bandwidth * state.minRttUs * gain) / UNIT) / BW_UNIT)
 
 /** What the end hosts hold beyond that: super-segments in qdisc, segmentation and merging (Linux: bbr_quantization_budget). */
-export const quantize = (sock: TcpSock, state: BbrState, cwnd: number, gain: number): number => {
+export const quantize = (sock: TcpSock, state: BbrState, cwnd: number): number => {
   let budget = cwnd + 3 * tsoGoal(sock)
   budget = (budget + 1) & ~1
-  return state.mode === PROBE_BW && gain > UNIT ? budget + 2 : budget
+  return state.mode === PROBE_BW && state.cycleIndex === 0 ? budget + 2 : budget
 }
 
 export const inflight = (sock: TcpSock, state: BbrState, bandwidth: number, gain: number): number =>
-  quantize(sock, state, bdp(state, bandwidth, gain), gain)
+  quantize(sock, state, bdp(state, bandwidth, gain))
+
+/** Of the segments in flight, those still there when pacing lets the next one leave (Linux: bbr_packets_in_net_at_edt). */
+export const inNetAtDeparture = (sock: TcpSock, state: BbrState, inFlight: number): number => {
+  const delivered = Math.floor((bandwidthOf(state) * Pacing.delayUs(sock)) / BW_UNIT)
+  const atDeparture = state.pacingGain > UNIT ? inFlight + tsoGoal(sock) : inFlight
+  return Math.max(0, atDeparture - delivered)
+}

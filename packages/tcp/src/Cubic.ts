@@ -2,7 +2,7 @@
  * CUBIC with HyStart as Linux has them (RFC 9438, RFC 8312; Linux: net/ipv4/tcp_cubic.c).
  *
  * The window follows `C (t - K)^3 + W_max`, with C = 0.4, beta = 0.7, in the kernel's fixed point: time in 1/1024 s,
- * C as 410/1024 scaled by 2^30. HyStart ends slow start on an ACK train longer than half the least RTT, or on a rising RTT.
+ * C as 410/1024 scaled by 2^30. The clock is the kernel's jiffies. HyStart ends slow start on an ACK train longer than half the least RTT, or on a rising RTT.
  */
 import * as FMath from "@darkfiber/sim/FMath"
 import { additiveIncrease, type CongestionControl, EVENT_TX_START, inSlowStart, isCwndLimited } from "./Congestion.ts"
@@ -30,11 +30,12 @@ class CubicState {
   every = 0
   lastMaxCwnd = 0
   lastCwnd = 0
-  lastTimeMs = 0
+  /** Jiffies, as is `epochStart`. */
+  lastTime = 0
   originPoint = 0
   k = 0
   delayMinUs = 0
-  epochStartMs = 0
+  epochStart = 0
   epochStarted = false
   ackCount = 0
   friendlyCwnd = 0
@@ -45,6 +46,9 @@ class CubicState {
   lastAckUs = 0
   currentRttUs = 0
 }
+
+/** The kernel's jiffies, wrapping int32. */
+const jiffies = (sock: TcpSock): number => Math.floor(sock.tcp.host.now() / (1e9 / sock.tcp.profile.hz)) | 0
 
 const stateOf = (sock: TcpSock): CubicState => {
   const known = sock.congestionState as CubicState | null
@@ -75,15 +79,17 @@ const hystartReset = (sock: TcpSock, state: CubicState): void => {
 /** The window that the cubic function gives for now; sets `every` (Linux: bictcp_update). */
 const update = (sock: TcpSock, state: CubicState, acked: number): void => {
   const parameters = sock.tcp.cubic
+  const { hz } = sock.tcp.profile
   const cwnd = sock.sndCwnd
-  const now = clockMs(sock)
+  const now = jiffies(sock)
   state.ackCount += acked
-  if (state.lastCwnd === cwnd && ((now - state.lastTimeMs) | 0) <= 31) return
-  if (!(state.epochStarted && now === state.lastTimeMs)) {
+  if (state.lastCwnd === cwnd && ((now - state.lastTime) | 0) <= Math.floor(hz / 32)) return
+  if (!(state.epochStarted && now === state.lastTime)) {
     state.lastCwnd = cwnd
-    state.lastTimeMs = now
+    state.lastTime = now
     if (!state.epochStarted) startEpoch(state, parameters, cwnd, acked, now)
-    const time = Math.floor(((((now - state.epochStartMs) | 0) + Math.ceil(state.delayMinUs / 1000)) * 1024) / 1000)
+    const elapsed = ((now - state.epochStart) | 0) + Math.ceil((state.delayMinUs * hz) / 1e6)
+    const time = Math.floor((elapsed * 1024) / hz)
     const offset = time < state.k ? state.k - time : time - state.k
     const delta = Math.floor((parameters.rttScale * offset * offset * offset) / TWO_40)
     const target = time < state.k ? state.originPoint - delta : state.originPoint + delta
@@ -109,7 +115,7 @@ const staysFriendly = (state: CubicState, parameters: CubicParameters, cwnd: num
 
 const startEpoch = (state: CubicState, parameters: CubicParameters, cwnd: number, acked: number, now: number): void => {
   state.epochStarted = true
-  state.epochStartMs = now
+  state.epochStart = now
   state.ackCount = acked
   state.friendlyCwnd = cwnd
   if (state.lastMaxCwnd <= cwnd) {
@@ -193,7 +199,7 @@ export const cubic: CongestionControl = {
   packetsAcked: (sock, _acked, rttUs) => {
     if (rttUs < 0) return
     const state = stateOf(sock)
-    if (state.epochStarted && ((clockMs(sock) - state.epochStartMs) | 0) < 1000) return
+    if (state.epochStarted && ((jiffies(sock) - state.epochStart) | 0) < sock.tcp.profile.hz) return
     const delay = rttUs === 0 ? 1 : rttUs
     if (state.delayMinUs === 0 || state.delayMinUs > delay) state.delayMinUs = delay
     const { hystart, hystartLowWindow } = sock.tcp.cubic
@@ -209,10 +215,10 @@ export const cubic: CongestionControl = {
   event: (sock, event) => {
     if (event !== EVENT_TX_START || sock.congestionState === null) return
     const state = stateOf(sock)
-    const now = clockMs(sock)
-    const idle = (now - sock.lsndtimeMs) | 0
+    const idle = Math.floor((((clockMs(sock) - sock.lsndtimeMs) | 0) * sock.tcp.profile.hz) / 1000)
     if (!state.epochStarted || idle <= 0) return
-    state.epochStartMs = (state.epochStartMs + idle) | 0
-    if (((state.epochStartMs - now) | 0) > 0) state.epochStartMs = now
+    const now = jiffies(sock)
+    state.epochStart = (state.epochStart + idle) | 0
+    if (((state.epochStart - now) | 0) > 0) state.epochStart = now
   }
 }

@@ -9,6 +9,8 @@ import { type TimeWaitReaper, timerReaper, wheelReaper } from "./TimeWaitReaper.
 
 export interface TcpProfile {
   readonly name: string
+  /** Jiffies a second: CUBIC's clock. All other times of TCP are milliseconds or microseconds. */
+  readonly hz: number
   /** The defaults of a machine with `memoryBytes`. */
   sysctl(memoryBytes: number): TcpSysctl
   /** Bytes that a sent buffer keeps for headers (MAX_TCP_HEADER, by the build's devices and tunnels). */
@@ -37,6 +39,7 @@ export interface TcpProfile {
 /** Linux 3.10. */
 export const linux310: TcpProfile = {
   name: "3.10",
+  hz: 1000,
   sysctl: (memoryBytes) => {
     const sysctl = new TcpSysctl()
     sysctl.somaxconn = 128
@@ -66,6 +69,7 @@ export const linux310: TcpProfile = {
 /** Linux 6.x, measured on 6.18. */
 export const linux6x: TcpProfile = {
   name: "6.x",
+  hz: 250,
   sysctl: (memoryBytes) => {
     const sysctl = new TcpSysctl()
     sizeToMemory(sysctl, memoryBytes)

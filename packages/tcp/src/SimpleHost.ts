@@ -11,8 +11,9 @@ import { linux6x, type TcpProfile } from "./Profile.ts"
 import { Segment } from "./Segment.ts"
 import { SimpleClock } from "./SimpleClock.ts"
 import { SimpleStream } from "./SimpleStream.ts"
+import { SimpleTimer } from "./SimpleTimer.ts"
 import { Tcp } from "./Tcp.ts"
-import { objectCaches, randomPurposes, type TcpHost, type TcpTimer, type TimerOwner } from "./TcpHost.ts"
+import { objectCaches, randomPurposes, type TcpHost, type TcpTimer, TIMER_PACING, type TimerOwner } from "./TcpHost.ts"
 import { TcpNet } from "./TcpNet.ts"
 import type { TcpSock } from "./TcpSock.ts"
 import * as Xmit from "./Xmit.ts"
@@ -38,46 +39,6 @@ const OVERHEAD = 832
 /** Linear room of a received frame. */
 const BUFFER_START = 2048
 
-class SimpleTimer implements TcpTimer {
-  deadline: number
-  /** When the clock will look at it; below 0 when it will not. */
-  private lookAt: number
-  private readonly clock: SimpleClock
-  private readonly owner: TimerOwner
-  private readonly kind: number
-
-  constructor(clock: SimpleClock, owner: TimerOwner, kind: number) {
-    this.deadline = -1
-    this.lookAt = -1
-    this.clock = clock
-    this.owner = owner
-    this.kind = kind
-  }
-
-  arm(at: number): void {
-    this.deadline = at
-    if (this.lookAt >= 0 && this.lookAt <= at) return
-    this.lookAt = Math.max(at, this.clock.now)
-    this.clock.at(this.lookAt, this)
-  }
-
-  cancel(): void {
-    this.deadline = -1
-  }
-
-  run(): void {
-    if (this.lookAt !== this.clock.now) return
-    this.lookAt = -1
-    if (this.deadline < 0) return
-    if (this.deadline > this.clock.now) {
-      this.arm(this.deadline)
-      return
-    }
-    this.deadline = -1
-    this.owner.onTimer(this.kind)
-  }
-}
-
 export interface HostOptions {
   readonly profile: TcpProfile
   readonly mtu: number
@@ -86,6 +47,8 @@ export interface HostOptions {
   readonly checksums: boolean
   /** Payload of a super-segment; 0 sends wire segments only. */
   readonly gsoMaxSize: number
+  /** Granularity of the timers that the kernel keeps in jiffies; 0: they fire to the nanosecond. */
+  readonly jiffyNanos: number
   readonly seed: number
 }
 
@@ -95,6 +58,7 @@ export const defaultHost: HostOptions = {
   memoryBytes: 4 * 1024 * 1024 * 1024,
   checksums: true,
   gsoMaxSize: 65_536,
+  jiffyNanos: 0,
   seed: 1
 }
 
@@ -466,7 +430,8 @@ export class SimpleHost implements TcpHost, LinkEnd {
   }
 
   makeTimer(owner: TimerOwner, kind: number): TcpTimer {
-    return new SimpleTimer(this.clock, { onTimer: (which) => this.fire(owner, which) }, kind)
+    const jiffyNanos = kind >= TIMER_PACING ? 0 : this.options.jiffyNanos
+    return new SimpleTimer(this.clock, { onTimer: (which) => this.fire(owner, which) }, kind, jiffyNanos)
   }
 
   private fire(owner: TimerOwner, kind: number): void {

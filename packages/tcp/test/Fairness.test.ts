@@ -30,13 +30,19 @@ const shares = (seed: number, algorithm: string, count: number): ReadonlyArray<n
   return streams.map(({ sock }, at) => sock.bytesAcked - before[at]!)
 }
 
+/** BBR paces a hundredth below what it takes for the bandwidth, and stops for 200 ms each ten seconds. */
+const fullOf = (algorithm: string): number => (algorithm === "bbr" ? 0.915 : 0.93)
+
+/** Eight flows of BBR are not among them: on Linux 6.18.44 their index over 25 s is 0.71 to 0.84, over 120 s 0.91. */
 const cells = [
   ["cubic", 2],
   ["cubic", 8],
   ["cubic", 32],
   ["reno", 2],
   ["reno", 8],
-  ["reno", 32]
+  ["reno", 32],
+  ["bbr", 2],
+  ["bbr", 32]
 ] as const
 
 describe("equal flows share a bottleneck", () => {
@@ -49,7 +55,7 @@ describe("equal flows share a bottleneck", () => {
         assert.strictEqual(all.length, count)
         assert.isAtLeast(jain(all), 0.95, `seed ${seed}`)
         // Headers leave 94.1 %.
-        assert.isAtLeast((total * 8) / SECONDS / RATE, 0.93, `seed ${seed}`)
+        assert.isAtLeast((total * 8) / SECONDS / RATE, fullOf(algorithm), `seed ${seed}`)
       }
     })
   }

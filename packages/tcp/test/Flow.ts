@@ -1,6 +1,6 @@
-/** Bulk flows over one bottleneck: the bench of the test of fairness. */
+/** Bulk flows: the bench of the tests of fairness and of goodput. */
 import { linux6x } from "../src/Profile.ts"
-import { type Pair, pair } from "../src/SimpleHost.ts"
+import { type HostOptions, type Pair, pair } from "../src/SimpleHost.ts"
 import type { LinkOptions } from "../src/SimpleLink.ts"
 import type { SimpleStream } from "../src/SimpleStream.ts"
 import * as SockOpt from "../src/SockOpt.ts"
@@ -11,8 +11,8 @@ const CHUNK = new Uint8Array(1 << 20)
 const MIB = 1024 * 1024
 
 /** Two hosts with buffers that autotuning makes as large as any window; the server only reads. */
-export const bulkHosts = (seed: number, link: Partial<LinkOptions>): Pair => {
-  const made = pair(seed, link, { profile: linux6x, checksums: false, memoryBytes: 64 * 1024 * MIB })
+export const bulkHosts = (seed: number, link: Partial<LinkOptions>, options: Partial<HostOptions> = {}): Pair => {
+  const made = pair(seed, link, { profile: linux6x, checksums: false, memoryBytes: 64 * 1024 * MIB, ...options })
   for (const { net } of [made.client, made.server]) {
     net.sysctl.rmemDefault = 8 * MIB
     net.sysctl.rmemLimit = 128 * MIB
