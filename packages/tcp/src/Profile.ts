@@ -49,6 +49,7 @@ export const linux310: TcpProfile = {
     sysctl.rmemDefault = 87_380
     sysctl.limitOutputBytes = 131_072
     sysctl.challengeAckLimit = 100
+    sysctl.autocorking = 0
     sizeToMemory(sysctl, memoryBytes)
     return sysctl
   },

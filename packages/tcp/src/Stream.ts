@@ -14,6 +14,7 @@ import * as SendQueue from "./SendQueue.ts"
 import * as State from "./State.ts"
 import * as Urgent from "./Urgent.ts"
 import * as Window from "./Window.ts"
+import * as TsoSize from "./TsoSize.ts"
 import * as Xmit from "./Xmit.ts"
 import { EAGAIN, ENOTCONN, EPIPE } from "./Errno.ts"
 import { DEFER_CONNECT, RCV_SHUTDOWN, SEND_SHUTDOWN, type TcpSock } from "./TcpSock.ts"
@@ -56,7 +57,7 @@ export const sendStep = (sock: TcpSock, bytes: Bytes, at: number, length: number
   }
   if (sock.packetsOut === 0 && sock.writeQueue.head === null) CwndUse.restartAfterIdle(sock)
   const mss = Output.currentMss(sock)
-  const goal = sizeGoal(sock, mss)
+  const goal = TsoSize.sizeGoal(sock, mss)
   let tail = sock.writeQueue.tail
   let taken = 0
   if (tail !== null && mayAppend(tail, goal)) {
@@ -111,13 +112,6 @@ const noRoom = (sock: TcpSock, mss: number): number => {
   sock.noSpace = true
   if (sock.hasWritten && sock.writeQueue.head !== null) Xmit.push(sock, mss, 4, false)
   return -EAGAIN
-}
-
-/** Bytes of a super-segment (Linux: tcp_send_mss, tcp_xmit_size_goal). */
-const sizeGoal = (sock: TcpSock, mss: number): number => {
-  const most = Math.min(Math.max(sock.maxWindow >> 1, 68), sock.gsoMaxSize - 1 - 60 - 20)
-  const segments = Math.max(1, Math.min(Math.floor(most / mss), sock.gsoMaxSegs))
-  return segments * mss
 }
 
 const mayAppend = (tail: Segment, goal: number): boolean =>

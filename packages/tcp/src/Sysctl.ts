@@ -67,6 +67,7 @@ export class TcpSysctl {
   /** 1/2^n of the window is kept for the application; 0: not even one segment is. */
   appWin = 31
   slowStartAfterIdle = 1
+  autocorking = 1
   /** Answers that follow soon until a connection counts as a conversation. */
   pingpongThresh = 1
   rfc1337 = 0
@@ -161,6 +162,7 @@ export const sysctlNames: Readonly<Record<string, ReadonlyArray<SysctlField>>> =
   "net.ipv4.tcp_adv_win_scale": ["advWinScale"],
   "net.ipv4.tcp_app_win": ["appWin"],
   "net.ipv4.tcp_slow_start_after_idle": ["slowStartAfterIdle"],
+  "net.ipv4.tcp_autocorking": ["autocorking"],
   "net.ipv4.tcp_pingpong_thresh": ["pingpongThresh"],
   "net.ipv4.tcp_rfc1337": ["rfc1337"],
   "net.ipv4.tcp_stdurg": ["stdurg"],

@@ -32,3 +32,10 @@ export const isThrottled = (sock: TcpSock, segment: Segment, factor: number): bo
   sock.throttled = true
   return true
 }
+
+/** Bytes of a super-segment (Linux: tcp_send_mss, tcp_xmit_size_goal). */
+export const sizeGoal = (sock: TcpSock, mss: number): number => {
+  const most = Math.min(Math.max(sock.maxWindow >> 1, 68), sock.gsoMaxSize - 1 - 60 - 20)
+  const segments = Math.max(1, Math.min(Math.floor(most / mss), sock.gsoMaxSegs))
+  return segments * mss
+}

@@ -16,6 +16,7 @@ import * as SendQueue from "./SendQueue.ts"
 import * as State from "./State.ts"
 import * as Urgent from "./Urgent.ts"
 import * as Timers from "./Timers.ts"
+import * as Counters from "./Counters.ts"
 import * as TsoSize from "./TsoSize.ts"
 import {
   CA_RECOVERY,
@@ -261,7 +262,22 @@ export const push = (sock: TcpSock, mss: number, nonagle: number, more: boolean)
   const tail = sock.writeQueue.tail
   if (tail === null) return
   if (!more || isForcedPush(sock)) markPush(sock, tail)
+  if (corksItself(sock, tail, mss)) return
   pushPending(sock, mss, more ? NAGLE_CORK : nonagle)
+}
+
+/**
+ * A small segment waits while packets of the socket are still with the device: their end sends it, and more may have come to
+ * it by then (Linux: tcp_should_autocork).
+ */
+const corksItself = (sock: TcpSock, tail: Segment, mss: number): boolean => {
+  if (sock.net.sysctl.autocorking === 0 || sock.rtxQueue.head === null || tail.endOfRecord !== 0) return false
+  if (tail.length >= TsoSize.sizeGoal(sock, mss) || sock.tcp.host.wmemAlloc(sock) <= tail.truesize) return false
+  if (!sock.throttled) {
+    sock.throttled = true
+    sock.net.count(Counters.AUTO_CORKING)
+  }
+  return true
 }
 
 export const markPush = (sock: TcpSock, segment: Segment): void => {
