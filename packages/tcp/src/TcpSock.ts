@@ -14,6 +14,7 @@ import type { ListenState } from "./ListenState.ts"
 import type { RequestSock } from "./RequestSock.ts"
 import type { BindBucket } from "./BindHash.ts"
 import { type Segment, SegmentList } from "./Segment.ts"
+import type { SackBlocks } from "./SackBlocks.ts"
 import type { Tcp } from "./Tcp.ts"
 import type { TcpNet } from "./TcpNet.ts"
 import type { TcpTimer, TimerOwner } from "./TcpHost.ts"
@@ -81,17 +82,6 @@ export const INFINITE_RTT = 0x7fff_ffff
 
 /** The list that stands for every empty queue that was never used; nothing may be pushed to it. */
 export const NO_SEGMENTS: SegmentList = new SegmentList()
-
-/** Blocks of out-of-order data to report: SACK and one D-SACK (RFC 2018, RFC 2883). */
-export class SackBlocks {
-  /** Left and right edges, newest first. */
-  readonly edges = new Int32Array(8)
-  count = 0
-  /** 1 when the D-SACK below is to be sent. */
-  duplicate = 0
-  duplicateStart = 0
-  duplicateEnd = 0
-}
 
 export class TcpSock extends Endpoint implements TimerOwner {
   readonly tcp: Tcp
