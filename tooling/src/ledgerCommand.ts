@@ -1,18 +1,16 @@
 /**
- * `pnpm ledger REPORT` holds packages/tcp/ledger.yaml against vitest's JSON report of a whole run and writes the table into the
- * package's README; with `--check` it writes nothing. Exit code 1 when a claim does not hold.
+ * `pnpm ledger REPORT` holds packages/tcp/ledger.yaml, whose table `pnpm generate` writes into the package's README, against
+ * vitest's JSON report of a whole run. Exit code 1 when a claim does not hold.
  */
-import { readFileSync, writeFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { withBlock } from "./Block.ts"
 import * as Ledger from "./Ledger.ts"
 import { root } from "./Sources.ts"
 
 const home = "packages/tcp"
-const words = process.argv.slice(2).filter((word) => word !== "--check")
-const [reportPath] = words
-if (reportPath === undefined || words.length > 1) {
-  process.stderr.write("usage: pnpm ledger REPORT [--check], REPORT being vitest's JSON (DARKFIBER_TEST_REPORT)\n")
+const [reportPath, ...rest] = process.argv.slice(2)
+if (reportPath === undefined || rest.length > 0) {
+  process.stderr.write("usage: pnpm ledger REPORT, REPORT being vitest's JSON (DARKFIBER_TEST_REPORT)\n")
   process.exit(2)
 }
 const entries = Ledger.read(readFileSync(join(root, home, "ledger.yaml"), "utf8"))
@@ -24,7 +22,3 @@ const count = (state: Ledger.Entry["state"]): number => entries.filter((entry) =
 process.stdout.write(
   `${home}: ${count("implemented")} features implemented, ${count("simplified")} simplified, ${count("omitted")} omitted\n`
 )
-if (!process.argv.includes("--check")) {
-  const readme = join(root, home, "README.md")
-  writeFileSync(readme, withBlock(readFileSync(readme, "utf8"), "ledger", Ledger.render(entries)))
-}

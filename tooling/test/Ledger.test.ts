@@ -19,7 +19,7 @@ describe("the ledger of TCP", () => {
     assert.deepStrictEqual(Ledger.danglers(HOME, entries, new Set(all), [...new Set(folders)]), [])
   })
 
-  it("is the table in the README (pnpm ledger writes it)", () => {
+  it("is the table in the README (pnpm generate writes it)", () => {
     const table = blockOf(textOf(`${HOME}/README.md`), "ledger") ?? ""
     assert.strictEqual(Ledger.unaligned(table), Ledger.render(entries))
   })
