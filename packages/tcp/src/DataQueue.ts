@@ -25,12 +25,11 @@ import {
   ACK_PUSHED2,
   ACK_SCHED,
   ACK_TIMER,
-  NO_SEGMENTS,
   RCV_SHUTDOWN,
   type TcpSock,
   receiveWindow
 } from "./TcpSock.ts"
-import { type Segment, SegmentList, isAfter, isBefore } from "./Segment.ts"
+import { NO_SEGMENTS, type Segment, SegmentList, isAfter, isBefore } from "./Segment.ts"
 
 /** TCP_MAX_QUICKACKS. */
 const QUICKACKS_MAX = 16

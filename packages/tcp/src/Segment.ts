@@ -228,3 +228,6 @@ export const isInWindow = (segment: Segment, low: number, high: number): boolean
   if (isAfter(segment.endSeq, low) && isBefore(segment.seq, high)) return true
   return segment.seq === high && segment.seq === segment.endSeq && isBetween(segment.seq, low, high)
 }
+
+/** The list that stands for every empty queue that was never used; nothing may be pushed to it. */
+export const NO_SEGMENTS: SegmentList = new SegmentList()

@@ -6,8 +6,17 @@ import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Chrono from "./Chrono.ts"
 import * as Memory from "./Memory.ts"
 import * as TimeOrder from "./TimeOrder.ts"
-import { NO_SEGMENTS, type TcpSock } from "./TcpSock.ts"
-import { LOST, SACKED_ACKED, SACKED_RETRANS, type Segment, SegmentList, isAfter, isBefore } from "./Segment.ts"
+import { type TcpSock } from "./TcpSock.ts"
+import {
+  NO_SEGMENTS,
+  LOST,
+  SACKED_ACKED,
+  SACKED_RETRANS,
+  type Segment,
+  SegmentList,
+  isAfter,
+  isBefore
+} from "./Segment.ts"
 
 /** The count of wire segments of a queued, sent segment went down by `fewer` (Linux: tcp_adjust_pcount). */
 export const adjustCounts = (sock: TcpSock, segment: Segment, fewer: number): void => {

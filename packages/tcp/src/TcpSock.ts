@@ -13,7 +13,7 @@ import { Endpoint, KIND_SOCK } from "./Endpoint.ts"
 import type { ListenState } from "./ListenState.ts"
 import type { RequestSock } from "./RequestSock.ts"
 import type { BindBucket } from "./BindHash.ts"
-import { type Segment, SegmentList } from "./Segment.ts"
+import { NO_SEGMENTS, type Segment, type SegmentList } from "./Segment.ts"
 import type { SackBlocks } from "./SackBlocks.ts"
 import type { Tcp } from "./Tcp.ts"
 import type { TcpNet } from "./TcpNet.ts"
@@ -79,9 +79,6 @@ export const SEND_SHUTDOWN = 2
 export const INFINITE_SSTHRESH = 0x7fff_ffff
 /** `minRttUs` before the first sample. */
 export const INFINITE_RTT = 0x7fff_ffff
-
-/** The list that stands for every empty queue that was never used; nothing may be pushed to it. */
-export const NO_SEGMENTS: SegmentList = new SegmentList()
 
 export class TcpSock extends Endpoint implements TimerOwner {
   readonly tcp: Tcp
