@@ -5,7 +5,7 @@
 import * as AckCompression from "./AckCompression.ts"
 import * as Counters from "./Counters.ts"
 import { SackBlocks } from "./SackBlocks.ts"
-import { type TcpSock } from "./TcpSock.ts"
+import type { TcpSock } from "./TcpSock.ts"
 import { isAfter, isBefore } from "./Segment.ts"
 
 /** Linux: TCP_NUM_SACKS. */

@@ -6,7 +6,7 @@ import * as Tcp from "@darkfiber/wire/Tcp"
 import * as Chrono from "./Chrono.ts"
 import * as Memory from "./Memory.ts"
 import * as TimeOrder from "./TimeOrder.ts"
-import { type TcpSock } from "./TcpSock.ts"
+import type { TcpSock } from "./TcpSock.ts"
 import {
   NO_SEGMENTS,
   LOST,
