@@ -238,10 +238,10 @@ export const setPartial = (bytes: Uint8Array, ipAt: number): void => {
 }
 
 /**
- * Completes a partial checksum as a device (or `skb_checksum_help`) does: sums `csumStart` to `end`, partial sum included,
- * and writes the complement at `csumStart + csumOffset`; 0 becomes 0xffff (CSUM_MANGLED_0).
+ * Completes a partial checksum as a device does: sums `csumStart` to `end`, partial sum included, and writes the complement
+ * at `csumStart + csumOffset`; UDP's 0 becomes 0xffff (RFC 768). Linux's `skb_checksum_help` does that to TCP's too.
  */
 export const finishPartial = (bytes: Uint8Array, csumStart: number, csumOffset: number, end: number): void => {
   const value = checksum(bytes, csumStart, end - csumStart)
-  setU16(bytes, csumStart + csumOffset, value === 0 ? 0xffff : value)
+  setU16(bytes, csumStart + csumOffset, value === 0 && csumOffset === fieldOffset(UDP) ? 0xffff : value)
 }

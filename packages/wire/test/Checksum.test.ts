@@ -198,11 +198,34 @@ describe("transport checksums", () => {
           Checksum.pseudoV4(from.source, from.destination, isTcp ? 6 : 17, frame.length - 34)
         )
         Checksum.finishPartial(frame, 34, offset, frame.length)
-        if (isTcp && Tcp.checksum(filled, 34) === 0) Tcp.setChecksum(filled, 34, 0xffff)
         assert.deepEqual(frame, filled)
         assert.equal(Checksum.verifyTransport(frame, 14), true)
       })
     ))
+
+  it("a TCP checksum that comes out as 0 is sent as 0, UDP's as 0xffff, by a device too", () => {
+    const from: Frame.Ends = {
+      sourceMac: MacAddress.local(1),
+      destinationMac: MacAddress.local(2),
+      source: 1 as never,
+      destination: 2 as never
+    }
+    for (const isTcp of [true, false]) {
+      const make = (word: number): Uint8Array => {
+        const data = Uint8Array.of(word >>> 8, word & 255)
+        return isTcp
+          ? Frame.tcp(from, segment(1, 2), data)
+          : Frame.udp(from, { sourcePort: 1, destinationPort: 2 }, data)
+      }
+      const offset = isTcp ? Tcp.checksumOffset : Udp.checksumOffset
+      // The checksum itself as payload makes the sum all ones.
+      const frame = make(Bytes.u16(make(0), 34 + offset))
+      assert.equal(Bytes.u16(frame, 34 + offset), isTcp ? 0 : 0xffff)
+      Checksum.setPartial(frame, 14)
+      Checksum.finishPartial(frame, 34, offset, frame.length)
+      assert.equal(Bytes.u16(frame, 34 + offset), isTcp ? 0 : 0xffff)
+    }
+  })
 
   it("of protocols without one are left alone and never wrong", () => {
     const from: Frame.Ends = {
