@@ -100,5 +100,5 @@ faults: [ ${faults} { kind: drop, id: own, link: "c:eth0", at: 0s, share: 3% } ]
       assert.ok(centre.hosts.every((host) => host.isUp))
       assert.deepEqual(centre.panics, [])
     }
-  })
+  }, 3_600_000)
 })
