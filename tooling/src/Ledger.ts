@@ -133,7 +133,7 @@ const cells = ({ after, but, feature, scripts = [], state, tests = [] }: Entry):
 
 const HEAD = ["feature", "state", "after", "tests", "scripts"]
 
-/** The table in the package's README: what is there first, what is omitted last. */
+/** The table in the package's README, in the order of the entries. */
 export const render = (entries: ReadonlyArray<Entry>): string => {
   const rows = entries.map((entry) => cells(entry).map((cell) => cell.replaceAll("|", "\\|")))
   return unaligned([HEAD, HEAD.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n"))

@@ -67,10 +67,12 @@ export const drill = Command.make("drill", flags, (options) =>
     const { kernel, seed, strictSegments } = options
     const defines = new Map(Object.entries(options.define))
     const settings = { ...Drill.defaults, seed, kernel, tolerance, strictSegments, defines }
+    const named = options.files.map((name) => (isFolder(name) ? scriptsBelow(name) : [name]))
+    const names = named.flat()
     const reports: Array<Drill.Report> = []
-    const unreadable: Array<string> = []
-    const names = options.files.flatMap((name) => (isFolder(name) ? scriptsBelow(name) : [name]))
-    if (names.length === 0) return yield* badInput(`${options.files.join(", ")}: no .pkt file below`)
+    const unreadable = options.files
+      .filter((_, at) => named[at]!.length === 0)
+      .map((name) => `${name}: no .pkt file below`)
     for (const name of names) {
       const text = textOf(name)
       if (text === null) {

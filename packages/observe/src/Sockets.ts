@@ -1,6 +1,7 @@
 /** Sockets of a namespace as records: `ss`, /proc/net/sockstat. */
 import type { Netns } from "@darkfiber/kernel-net/Netns"
 import type { Sock } from "@darkfiber/kernel-net/Sock"
+import * as MemInfo from "@darkfiber/sockets/MemInfo"
 import type { File } from "@darkfiber/sockets/Files"
 import type { Socket } from "@darkfiber/sockets/Socket"
 import { TcpKernelSock } from "@darkfiber/sockets/TcpKernelSock"
@@ -12,8 +13,8 @@ import type { TcpSock } from "@darkfiber/tcp/TcpSock"
 import type { Machine, Place } from "./Machine.ts"
 import { now } from "./Machine.ts"
 import type { SockstatRecord } from "./ProcText.ts"
-import type { SocketMemory, SocketRecord, SocketState, SocketSummary } from "./SsText.ts"
-import { tcpInfo, tcpMemory } from "./TcpInfoView.ts"
+import type { SocketRecord, SocketState, SocketSummary } from "./SsText.ts"
+import { tcpInfo } from "./TcpInfoView.ts"
 
 export const UDP = 17
 export const ICMP = 1
@@ -113,7 +114,7 @@ const listener = (sock: TcpSock, net: Netns, processes: ReadonlyArray<Holder>): 
   sendQueue: sock.listen?.maxAckBacklog ?? 0,
   processes,
   timer: null,
-  memory: tcpMemory(sock),
+  memory: MemInfo.ofTcp(sock),
   info: null
 })
 
@@ -125,7 +126,7 @@ const connection = (sock: TcpSock, net: Netns, time: number, processes: Readonly
     sendQueue: isOpen ? Math.max(0, (sock.writeSeq - sock.sndUna) | 0) : 0,
     processes,
     timer: timerOf(sock, time),
-    memory: tcpMemory(sock),
+    memory: MemInfo.ofTcp(sock),
     info: isOpen ? tcpInfo(sock, time) : null
   }
 }
@@ -180,20 +181,8 @@ const datagram = (sk: Sock, net: Netns, processes: ReadonlyArray<Holder>): Socke
   device: deviceName(net, sk.boundDevice),
   processes,
   timer: null,
-  memory: datagramMemory(sk),
+  memory: MemInfo.ofSock(sk),
   info: null
-})
-
-const datagramMemory = (sk: Sock): SocketMemory => ({
-  rmem: sk.rmem,
-  rcvbuf: sk.rcvbuf,
-  wmem: sk.wmem,
-  sndbuf: sk.sndbuf,
-  forward: 0,
-  wmemQueued: 0,
-  optmem: 0,
-  backlog: sk.backlogBytes,
-  drops: sk.drops
 })
 
 /** `ss -s` */

@@ -1,6 +1,7 @@
 /**
  * `ss` as text (iproute2: misc/ss.c): sockets in columns, -i (tcp_info), -m (skmem), -o (timers), -p (processes), -s.
  */
+import type { MemInfo } from "@darkfiber/sockets/MemInfo"
 import * as Ipv4Address from "@darkfiber/wire/Ipv4Address"
 import { fixed, general, left, right } from "./Columns.ts"
 
@@ -35,21 +36,8 @@ export interface SocketRecord {
     readonly ns: number
     readonly count: number
   } | null
-  readonly memory: SocketMemory | null
+  readonly memory: MemInfo | null
   readonly info: TcpInfo | null
-}
-
-/** SK_MEMINFO_*: what -m prints, in bytes. */
-export interface SocketMemory {
-  readonly rmem: number
-  readonly rcvbuf: number
-  readonly wmem: number
-  readonly sndbuf: number
-  readonly forward: number
-  readonly wmemQueued: number
-  readonly optmem: number
-  readonly backlog: number
-  readonly drops: number
 }
 
 /** struct tcp_info and what stands with it. Times in us unless the name says otherwise; 0 or below: not known. */
@@ -192,8 +180,8 @@ const details = (socket: SocketRecord, wanted: Columns): string => {
 }
 
 /** `skmem:(r0,rb131072,t0,tb16384,f0,w0,o0,bl0,d0)` */
-export const memoryText = (m: SocketMemory): string =>
-  `skmem:(r${m.rmem},rb${m.rcvbuf},t${m.wmem},tb${m.sndbuf},f${m.forward},w${m.wmemQueued},o${m.optmem},bl${m.backlog},d${m.drops})`
+export const memoryText = (m: MemInfo): string =>
+  `skmem:(r${m.rmem_alloc},rb${m.rcvbuf},t${m.wmem_alloc},tb${m.sndbuf},f${m.fwd_alloc},w${m.wmem_queued},o${m.optmem},bl${m.backlog},d${m.drops})`
 
 /** The line of -i, in ss's order (tcp_stats_print). */
 export const infoText = (info: TcpInfo): string => {

@@ -1,8 +1,7 @@
 /** struct tcp_info and the memory of a connection as `ss -i` and `ss -m` show them (Linux: tcp_get_info, sock_diag). */
 import { type TcpSock, INFINITE_SSTHRESH, receiveWindow } from "@darkfiber/tcp/TcpSock"
 import * as State from "@darkfiber/tcp/State"
-import type { TcpKernelSock } from "@darkfiber/sockets/TcpKernelSock"
-import type { SocketMemory, TcpInfo } from "./SsText.ts"
+import type { TcpInfo } from "./SsText.ts"
 
 const UNKNOWN_RTT = 0x7fff_ffff
 const UNLIMITED = 0x7fff_ffff
@@ -54,20 +53,5 @@ export const tcpInfo = (sock: TcpSock, now: number): TcpInfo => {
     rcvOoo: sock.rcvOooPack,
     sendWindow: sock.sndWnd,
     receiveWindow: receiveWindow(sock)
-  }
-}
-
-export const tcpMemory = (sock: TcpSock): SocketMemory => {
-  const kernel = sock.owner as TcpKernelSock | null
-  return {
-    rmem: sock.rmemAlloc,
-    rcvbuf: sock.rcvbuf,
-    wmem: kernel?.wmem ?? 0,
-    sndbuf: sock.sndbuf,
-    forward: sock.forwardAlloc,
-    wmemQueued: sock.wmemQueued,
-    optmem: 0,
-    backlog: kernel?.backlogBytes ?? 0,
-    drops: kernel?.drops ?? 0
   }
 }

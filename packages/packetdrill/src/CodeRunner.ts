@@ -2,6 +2,7 @@
  * Code blocks: Python's assertions about the socket under test. Before a block runs, the names `tcpi_…` and
  * `SK_MEMINFO_…` get the values of TCP_INFO and SO_MEMINFO of this moment, and the kernel's names for states and flags theirs.
  */
+import { SO_MEMINFO, SOL_SOCKET } from "@darkfiber/sockets/SocketOptions"
 import * as Sys from "@darkfiber/sockets/Sys"
 import type { Errno } from "@darkfiber/sockets/SystemError"
 import { Effect } from "effect"
@@ -12,8 +13,6 @@ import * as PythonParser from "./PythonParser.ts"
 
 const SOL_TCP = 6
 const TCP_INFO = 11
-const SOL_SOCKET = 1
-const SO_MEMINFO = 55
 
 const names: Readonly<Record<string, number>> = {
   TCP_ESTABLISHED: 1,

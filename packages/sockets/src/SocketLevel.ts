@@ -5,10 +5,10 @@
 import type { Core } from "@darkfiber/hardware/cpu/Core"
 import * as Errno from "@darkfiber/kernel-net/Errno"
 import { extraOf } from "@darkfiber/kernel-net/SockErrors"
-import type { Sock } from "@darkfiber/kernel-net/Sock"
 import { SOCK_RCVTSTAMP, SOCK_RCVTSTAMPNS, SOCK_ZEROCOPY } from "@darkfiber/kernel-net/SockExtra"
 import * as Sysctl from "@darkfiber/kernel-net/Sysctl"
 import { getIpOption, setIpOption } from "./IpOptions.ts"
+import * as MemInfo from "./MemInfo.ts"
 import type { Socket } from "./Socket.ts"
 import * as O from "./SocketOptions.ts"
 import { keptDefault } from "./SocketKept.ts"
@@ -299,21 +299,8 @@ const getExtra = (socket: Socket, name: number): OptionValue | null => {
     case O.SO_PEEK_OFF:
       return extra === null ? -1 : extra.peekOffset
     case O.SO_MEMINFO:
-      return meminfo(sk)
+      return { ...MemInfo.ofSock(sk) }
     default:
       return extra?.kept?.get((O.SOL_SOCKET << 16) | name) ?? keptDefault(O.SOL_SOCKET, name)
   }
 }
-
-/** Linux: sk_get_meminfo. */
-const meminfo = (sk: Sock): Readonly<Record<string, number>> => ({
-  rmem_alloc: sk.rmem,
-  rcvbuf: sk.rcvbuf,
-  wmem_alloc: sk.wmem,
-  sndbuf: sk.sndbuf,
-  fwd_alloc: 0,
-  wmem_queued: 0,
-  optmem: 0,
-  backlog: sk.backlogBytes,
-  drops: sk.drops
-})

@@ -11,10 +11,10 @@ import * as Md5Keys from "@darkfiber/tcp/Md5Keys"
 import * as State from "@darkfiber/tcp/State"
 import * as TcpInfo from "@darkfiber/tcp/TcpInfo"
 import { CA_OPEN, FASTOPEN_CONNECT, FASTOPEN_NO_COOKIE, type TcpSock } from "@darkfiber/tcp/TcpSock"
+import * as MemInfo from "./MemInfo.ts"
 import type { Socket } from "./Socket.ts"
 import { RCVBUF_LOCK, SNDBUF_LOCK } from "./SocketLevel.ts"
 import * as O from "./SocketOptions.ts"
-import type { TcpKernelSock } from "./TcpKernelSock.ts"
 import type { OptionValue } from "./SocketOptions.ts"
 
 /** Takes over what the socket layer keeps: before a call that reads it. */
@@ -127,7 +127,7 @@ export const getTcpOption = (sock: TcpSock, level: number, name: number): Option
   const options = sock.options
   if (level === O.SOL_SOCKET) {
     if (name === O.SO_KEEPALIVE) return options.keepOpen
-    if (name === O.SO_MEMINFO) return meminfo(sock)
+    if (name === O.SO_MEMINFO) return { ...MemInfo.ofTcp(sock) }
     if (name === O.SO_SNDBUF) return sock.sndbuf
     if (name === O.SO_RCVBUF) return sock.rcvbuf
     if (name === O.SO_RCVLOWAT) return options.rcvLowat
@@ -176,19 +176,3 @@ const getTcpLevel = (sock: TcpSock, name: number): number | null => {
 
 /** struct tcp_info, with the kernel's field names without `tcpi_`; times in us, or ms for the `last_…`. */
 export const info = (sock: TcpSock): Readonly<Record<string, number>> => ({ ...TcpInfo.read(sock) })
-
-/** Linux: sk_get_meminfo. */
-const meminfo = (sock: TcpSock): Readonly<Record<string, number>> => {
-  const kernel = sock.owner as TcpKernelSock | null
-  return {
-    rmem_alloc: sock.rmemAlloc,
-    rcvbuf: sock.rcvbuf,
-    wmem_alloc: kernel?.wmem ?? 0,
-    sndbuf: sock.sndbuf,
-    fwd_alloc: sock.forwardAlloc,
-    wmem_queued: sock.wmemQueued,
-    optmem: 0,
-    backlog: kernel?.backlogBytes ?? 0,
-    drops: kernel?.drops ?? 0
-  }
-}
